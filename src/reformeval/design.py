@@ -1,0 +1,289 @@
+"""Design: the arrays that every estimator takes, built once and validated once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from reformeval import periods
+from reformeval.errors import UnsupportedError
+from reformeval.periods import Frequency
+from reformeval.spec import Step, Timing, WeightKind
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One outcome in one group, counted over one population."""
+
+    outcome: str
+    group: str
+    population: str
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """What happened, to whom and when: the input of every estimator.
+
+    Attributes
+    ----------
+    y
+        Outcomes, (series, units, periods); NaN is missing.
+    n
+        Persons per cell, same shape, or None where the source has none.
+    units, series, periods
+        Labels of the three axes; ``periods`` is the whole window, excluded ones included.
+    adopted
+        (units,) index into ``periods`` of adoption, -1 for units that never adopt.
+    anticipation
+        Periods before adoption kept out of the reference and the fit.
+    excluded
+        (periods,) periods that no estimator uses.
+    unit_weights
+        (series, units) weights of units in averages over treated and over donors.
+    steps
+        The reform's dated ledger.
+    """
+
+    y: Floats
+    n: Floats | None
+    units: tuple[str, ...]
+    series: tuple[Series, ...]
+    periods: tuple[date, ...]
+    frequency: Frequency
+    adopted: Ints
+    anticipation: int
+    excluded: Bools
+    unit_weights: Floats
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.series), len(self.units), len(self.periods))
+        if self.y.shape != shape or (self.n is not None and self.n.shape != shape):
+            raise ValueError(f"y and n must have shape {shape}")
+        if self.adopted.shape != shape[1:2] or self.excluded.shape != shape[2:]:
+            raise ValueError("adopted must be (units,) and excluded (periods,)")
+        if self.unit_weights.shape != shape[:2]:
+            raise ValueError(f"unit_weights must have shape {shape[:2]}")
+
+    @cached_property
+    def treated(self) -> Bools:
+        """(units,) units that adopt inside the window."""
+        return self.adopted >= 0
+
+    @cached_property
+    def adoption(self) -> int:
+        """Index of the one period in which all treated units adopt.
+
+        Raises
+        ------
+        UnsupportedError
+            If units adopt in different periods.
+        """
+        dates = np.unique(self.adopted[self.treated])
+        if dates.size != 1:
+            raise UnsupportedError("staggered adoption is not yet supported")
+        return int(dates[0])
+
+    @cached_property
+    def event_times(self) -> Ints:
+        """(periods,) periods since adoption."""
+        return np.arange(len(self.periods)) - self.adoption
+
+    @cached_property
+    def in_pre(self) -> Bools:
+        """(periods,) periods before adoption and anticipation, excluded ones left out."""
+        return (self.event_times < -self.anticipation) & ~self.excluded
+
+    @cached_property
+    def in_post(self) -> Bools:
+        """(periods,) periods from adoption on, excluded ones left out."""
+        return (self.event_times >= 0) & ~self.excluded
+
+    @cached_property
+    def step_windows(self) -> dict[str, Bools]:
+        """Per step the retained periods from its date to the next step's."""
+        starts = [self.periods.index(step.start) for step in self.steps]
+        index = np.arange(len(self.periods))
+        return {
+            step.id: (index >= start) & (index < end) & ~self.excluded
+            for step, start, end in zip(
+                self.steps, starts, [*starts[1:], len(self.periods)], strict=True
+            )
+        }
+
+    def usable(self, series: int) -> tuple[Bools, Bools]:
+        """Units and periods on which a series is complete.
+
+        A period without a value in any unit is left out for all; a unit that misses any other
+        retained period is left out.
+
+        Returns
+        -------
+        units, kept
+            Boolean arrays (units,) and (periods,).
+        """
+        missing = np.isnan(self.y[series])
+        kept = ~self.excluded & ~missing.all(axis=0)
+        return ~missing[:, kept].any(axis=1), kept
+
+    def counts(self, series: int) -> tuple[int, int, int, int]:
+        """Treated units, donors, pre-periods and post-periods behind a series' estimates."""
+        units, kept = self.usable(series)
+        return (
+            int((units & self.treated).sum()),
+            int((units & ~self.treated).sum()),
+            int((kept & self.in_pre).sum()),
+            int((kept & self.in_post).sum()),
+        )
+
+    def problem(self, series: int) -> str | None:
+        """Why a series cannot be estimated; None if it can."""
+        units, kept = self.usable(series)
+        if not units[self.treated].all():
+            names = [u for u, t, ok in zip(self.units, self.treated, units, strict=True)
+                     if t and not ok]  # fmt: skip
+            gaps = np.isnan(self.y[series][:, kept]).any(axis=1)
+            count = int(np.isnan(self.y[series][self.treated & gaps][:, kept]).sum())
+            return f"treated unit {', '.join(names)} has {count} missing or suppressed cells"
+        treated, donors, pre, post = self.counts(series)
+        if treated == 0:
+            return "no treated unit"
+        if donors < 2:
+            return f"{donors} donors have complete data; at least 2 are needed"
+        if pre < 2 or post < 1:
+            return f"{pre} periods before and {post} after adoption have data"
+        return None
+
+    def blocks(self) -> Iterator[tuple[Ints, Ints, Design]]:
+        """Split into sub-designs without missing values.
+
+        Yields
+        ------
+        series, units, design
+            Indices into this design's axes, and the sub-design on them with the periods that
+            are missing for all its units excluded. Series with a `problem` are left out.
+        """
+        patterns: dict[tuple[bytes, bytes], list[int]] = {}
+        for s in range(len(self.series)):
+            if self.problem(s) is None:
+                units, kept = self.usable(s)
+                patterns.setdefault((units.tobytes(), kept.tobytes()), []).append(s)
+        for members in patterns.values():
+            units, kept = self.usable(members[0])
+            rows, cols = np.array(members), np.flatnonzero(units)
+            yield rows, cols, self.select(rows, cols, excluded=~kept)
+
+    def select(self, series: Ints, units: Ints, excluded: Bools | None = None) -> Design:
+        """Return the design of some series and units, optionally with other excluded periods."""
+        grid = np.ix_(series, units)
+        return replace(
+            self,
+            y=self.y[grid],
+            n=None if self.n is None else self.n[grid],
+            units=tuple(self.units[u] for u in units),
+            series=tuple(self.series[s] for s in series),
+            adopted=self.adopted[units],
+            unit_weights=self.unit_weights[grid],
+            excluded=self.excluded if excluded is None else excluded,
+        )
+
+
+def from_panel(
+    panel: pl.DataFrame,
+    units: pl.DataFrame,
+    timing: Timing,
+    outcomes: Sequence[str],
+    groups: Sequence[str],
+    weights: WeightKind = "equal",
+) -> Design:
+    """Build the design of a reform from its panel and units.
+
+    Parameters
+    ----------
+    panel, units
+        Artefacts ``panel.parquet`` and ``units.parquet``; units left out are ignored.
+    timing
+        Window, steps, anticipation and dropped periods.
+    outcomes, groups
+        Series to include, in this order: every outcome in every group.
+    weights
+        ``equal``, or ``persons_pre``: mean persons over the pre-periods, by series.
+
+    Raises
+    ------
+    UnsupportedError
+        If ``persons_pre`` is asked for and a series has no counts of persons.
+    """
+    members = units.filter(pl.col("role") != "left_out").sort("unit")
+    codes = members["unit"].to_list()
+    window = timing.periods
+    population = dict(panel.select("outcome", "population").unique().iter_rows())
+    series = tuple(Series(o, g, population.get(o, "")) for o in outcomes for g in groups)
+    y, n = (_cells(panel, column, series, codes, window) for column in ("value", "n_persons"))
+    index = {period: i for i, period in enumerate(window)}
+    return Design(
+        y=y,
+        n=None if np.isnan(n).all() else n,
+        units=tuple(codes),
+        series=series,
+        periods=window,
+        frequency=timing.frequency,
+        adopted=np.array([index[p] if p else -1 for p in members["adopted"]], dtype=np.int64),
+        anticipation=timing.anticipation,
+        excluded=np.isin(np.array(window, dtype="O"), np.array(timing.dropped, dtype="O")),
+        unit_weights=_unit_weights(y, n, series, timing, weights),
+        steps=timing.steps,
+    )
+
+
+def _cells(
+    panel: pl.DataFrame,
+    column: str,
+    series: Sequence[Series],
+    units: Sequence[str],
+    window: Sequence[date],
+) -> Floats:
+    """One column of the panel as an array (series, units, periods), NaN where there is none."""
+    grid = (
+        pl.DataFrame({"outcome": [s.outcome for s in series], "group": [s.group for s in series]})
+        .join(pl.DataFrame({"unit": units}, schema={"unit": pl.String}), how="cross")
+        .join(pl.DataFrame({"period": window}, schema={"period": pl.Date}), how="cross")
+    )
+    joined = grid.join(
+        panel.select("outcome", "group", "unit", "period", pl.col(column).cast(pl.Float64)),
+        on=["outcome", "group", "unit", "period"],
+        how="left",
+        maintain_order="left",
+        validate="1:1",
+    )
+    values = joined[column].fill_null(float("nan")).to_numpy()
+    return values.reshape(len(series), len(units), len(window)).astype(np.float64)
+
+
+def _unit_weights(
+    y: Floats, n: Floats, series: Sequence[Series], timing: Timing, weights: WeightKind
+) -> Floats:
+    if weights == "equal":
+        return np.ones(y.shape[:2])
+    last = periods.number(timing.pre_end, timing.frequency) - periods.number(
+        timing.first, timing.frequency
+    )
+    pre = n[:, :, : last + 1]
+    without = [s.outcome for s, cells in zip(series, pre, strict=True) if np.isnan(cells).all()]
+    if without:
+        raise UnsupportedError(
+            f"weights: persons_pre needs counts of persons, and the source has none for "
+            f"{', '.join(sorted(set(without)))}"
+        )
+    means: Floats = np.nan_to_num(np.nanmean(pre, axis=2))
+    return means

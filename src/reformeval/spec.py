@@ -1,0 +1,183 @@
+"""What a reform asks, resolved: the slices of config that jobs receive as JSON.
+
+`reformeval.config` turns YAML into these; jobs read them back and never import config. Each job
+gets the smallest slice it needs, so that editing one key reruns only what depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter
+
+from reformeval import periods
+from reformeval.periods import Frequency
+
+T = TypeVar("T")
+
+PopulationKind = Literal["residents", "current_recipients", "prior_recipients", "as_published"]
+WeightKind = Literal["equal", "persons_pre"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One dated component of a reform."""
+
+    id: str
+    start: date
+    label: str
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The window, the adoption date and what is kept out of both.
+
+    Attributes
+    ----------
+    first, last
+        First and last period of the window.
+    dropped
+        Periods inside the window that no estimator uses.
+    steps
+        The dated ledger, in order of date; the first is adoption.
+    anticipation
+        Periods before adoption kept out of the reference and the fit.
+    """
+
+    frequency: Frequency
+    first: date
+    last: date
+    dropped: tuple[date, ...]
+    steps: tuple[Step, ...]
+    anticipation: int
+
+    @property
+    def adoption(self) -> date:
+        """The period in which the treated units adopt: the first step."""
+        return self.steps[0].start
+
+    @cached_property
+    def periods(self) -> tuple[date, ...]:
+        """Every period of the window, dropped ones included."""
+        return tuple(periods.span(self.first, self.last, self.frequency))
+
+    @property
+    def pre_end(self) -> date:
+        """Last period before the anticipation periods: the reference."""
+        return periods.shift(self.adoption, -self.anticipation - 1, self.frequency)
+
+    def event_time(self, period: date) -> int:
+        """Periods since adoption."""
+        return periods.number(period, self.frequency) - periods.number(
+            self.adoption, self.frequency
+        )
+
+
+@dataclass(frozen=True)
+class Population:
+    """Who is counted. ``months`` is the selection window of ``prior_recipients``."""
+
+    kind: PopulationKind
+    months: int | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A subgroup of people: no terms means everybody."""
+
+    terms: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name in every file, e.g. ``family=with_children & origin=non_western``."""
+        return " & ".join(f"{key}={value}" for key, value in self.terms) or "all"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One outcome of a reform, with whom it counts and in what it is measured."""
+
+    name: str
+    population: Population
+    measured_in: str
+    label: str
+    smallest_effect_of_interest: float | None = None
+    max_months: int | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which units may serve as donors.
+
+    ``largest`` keeps that many by persons in the last period before anticipation; ``units``
+    names them; neither means all. ``exclude`` is applied first.
+    """
+
+    largest: int | None = None
+    units: tuple[str, ...] | None = None
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """What `build_panel` and `check_data` read."""
+
+    reform: str
+    timing: Timing
+    treated: tuple[str, ...]
+    comparison: Comparison
+    outcomes: tuple[Outcome, ...]
+    groups: tuple[Group, ...]
+    min_persons: int
+
+
+@dataclass(frozen=True)
+class EstimateSpec:
+    """What `estimate_effects` reads: one estimator label of one reform."""
+
+    reform: str
+    label: str
+    method: str
+    timing: Timing
+    outcomes: tuple[str, ...]
+    groups: tuple[str, ...]
+    weights: WeightKind = "equal"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The one effect the reform file names in advance."""
+
+    outcome: str
+    group: str
+    estimator: str
+
+
+@dataclass(frozen=True)
+class AssessSpec:
+    """What `assess_effects` reads."""
+
+    reform: str
+    timing: Timing
+    estimators: tuple[EstimateSpec, ...]
+    outcomes: tuple[Outcome, ...]
+    headline: Headline
+    ci_level: float
+    min_persons: int
+    seed: int
+
+
+def to_json(spec: Any) -> str:
+    """Write a spec as compact JSON; equal specs give equal text."""
+    return TypeAdapter(type(spec)).dump_json(spec).decode()
+
+
+def from_json(kind: type[T], text: str) -> T:
+    """Read a spec back from `to_json`'s text."""
+    return TypeAdapter(kind).validate_json(text)
