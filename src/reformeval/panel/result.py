@@ -1,0 +1,30 @@
+"""PanelResult: what building a panel gives, from a register and from a table alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+
+@dataclass(frozen=True, eq=False)
+class PanelResult:
+    """A reform's panel before it is written.
+
+    Attributes
+    ----------
+    panel
+        Cells of the treated units and the donors inside the window (`artefacts.PANEL`).
+    units
+        Every unit of the source with its role (`artefacts.UNITS`).
+    flow
+        What was kept and lost at each step (`artefacts.SAMPLE_FLOW`).
+    available
+        First and last period of the source before the window was cut out of it, for messages.
+    """
+
+    panel: pl.DataFrame
+    units: pl.DataFrame
+    flow: pl.DataFrame
+    available: tuple[date, date] | None = None

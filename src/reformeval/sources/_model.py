@@ -1,0 +1,57 @@
+"""What every source's model has in common; each kind of source subclasses it beside its reader."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import date
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reformeval.periods import Frequency
+
+OutcomeKind = Literal["share", "mean", "rate", "count"]
+
+
+class SourceModel(BaseModel, ABC):
+    """One data source: a file ``config/sources/<name>.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    is_register: ClassVar[bool] = False
+
+    title: str = Field(description="what the data is, for the report")
+    frequency: Frequency = Field(description="length of the periods: month, quarter or year")
+    obtain: str = Field(description="where the data can be had, in one line")
+    licence: str | None = Field(None, description="terms of use; leave out if none are stated")
+    notes: tuple[str, ...] = Field(
+        (), description="what a reader of results from this source must know"
+    )
+
+    @abstractmethod
+    def outcome_names(self) -> frozenset[str]:
+        """Outcomes that a reform may name."""
+
+    @abstractmethod
+    def outcome_kind(self, name: str) -> OutcomeKind:
+        """Whether an outcome is a share, a mean, a rate or a count."""
+
+    @abstractmethod
+    def default_outcome_label(self, name: str) -> str:
+        """Name an outcome in figures and tables where the reform file gives no label."""
+
+    @abstractmethod
+    def group_values(self) -> dict[str, tuple[str, ...]]:
+        """Group variables and their values."""
+
+    @abstractmethod
+    def populations(self) -> frozenset[str]:
+        """Kinds of population that a reform may ask for."""
+
+    def unit_labels(self) -> dict[str, str] | None:
+        """Names of units by code; None where the source declares none."""
+        return None
+
+    def period_range(self) -> tuple[date, date] | None:
+        """First and last period; None where only the data tells."""
+        return None

@@ -1,0 +1,92 @@
+"""Whatever stands in a file, the reader gives a frame or a clear error, and never another one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from table_helpers import source
+
+from reformeval.errors import UserError
+from reformeval.sources.table_reader import CELLS, read
+
+SOURCES = [
+    source(),
+    source(encoding="cp1252", separator=";", decimal=",", thousands="."),
+    source(frequency="month", period={"column": "t", "format": "%m/%Y"}, suppressed=["*"]),
+    source(frequency="quarter", period={"year": "t", "quarter": "q"}, missing=[".", ""]),
+    source(
+        groups={"sex": {"column": "q", "all": "T", "values": {"women": 1}}},
+        outcomes={"y": {"column": "y", "kind": "share", "persons": "n"}},
+    ),
+    source(encoding="utf-16"),
+    source(format="parquet"),
+]
+CELL = st.one_of(
+    st.sampled_from(["A", "B", "a ", "2000", "2001", "1", "1.5", "", "*", ".", "T", "03/2020"]),
+    st.sampled_from(["1e999", "nan", "-inf", "9" * 40, "\x00", '"', "1,5", "٣", "−1", "0000"]),
+    st.text(max_size=6),
+)
+
+
+def outcome_of(given_source: Any, data: bytes) -> pl.DataFrame | None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "t.csv").write_bytes(data)
+        try:
+            frame = read(given_source, Path(folder))
+        except UserError as error:
+            told = error
+        else:
+            return checked(frame)
+    assert all(problem.message and problem.where for problem in told.problems)
+    return None
+
+
+def checked(frame: pl.DataFrame) -> pl.DataFrame:
+    assert frame.schema == pl.Schema(CELLS)
+    assert frame.height > 0
+    assert frame["value"].is_finite().all()
+    assert not frame.select("unit", "period", "group", "outcome").is_duplicated().any()
+    return frame
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=200), which=st.sampled_from(SOURCES))
+@example(data=b"\x1f\x8b", which=SOURCES[0])
+@example(data=b"PAR1\x00\x00PAR1", which=SOURCES[6])
+@example(data=b"\xff\xfe\x00", which=SOURCES[5])
+def test_random_bytes(data: bytes, which: Any) -> None:
+    outcome_of(which, data)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.lists(CELL, min_size=5, max_size=5), min_size=1, max_size=6),
+    which=st.sampled_from(SOURCES),
+)
+def test_random_cells_under_a_right_header(rows: list[list[str]], which: Any) -> None:
+    separator = which.separator
+    lines = [separator.join("utyqn"), *(separator.join(row) for row in rows)]
+    outcome_of(which, "\n".join(lines).encode(which.encoding, errors="replace"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    values=st.dictionaries(
+        st.tuples(st.sampled_from("ABC"), st.integers(1900, 2100)),
+        st.one_of(st.none(), st.floats(-1e12, 1e12)),
+        min_size=1,
+    ),
+    order=st.randoms(),
+)
+def test_what_was_written_is_read(values: dict[Any, float | None], order: Any) -> None:
+    rows = [f"{u},{t},{'' if y is None else repr(y)},1,1" for (u, t), y in values.items()]
+    order.shuffle(rows)
+    frame = outcome_of(SOURCES[0], "\n".join(["u,t,y,q,n", *rows]).encode())
+    assert frame is not None
+    found = {(u, t.year): y for u, t, y in frame.select("unit", "period", "value").iter_rows()}
+    assert found == values
