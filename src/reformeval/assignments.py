@@ -35,7 +35,10 @@ def in_space(design: Design, seed: int) -> Ints:
     total, size = len(design.units), int(design.treated.sum())
     own = tuple(np.flatnonzero(design.treated).tolist())
     if comb(total, size) <= MAX_ENUMERATED:
-        chosen: list[tuple[int, ...]] = [own, *(c for c in combinations(range(total), size) if c != own)]
+        chosen: list[tuple[int, ...]] = [
+            own,
+            *(c for c in combinations(range(total), size) if c != own),
+        ]
     else:
         rng = np.random.default_rng(seed)
         drawn: dict[tuple[int, ...], None] = {own: None}

@@ -229,7 +229,7 @@ def from_panel(
     window = timing.periods
     population = dict(panel.select("outcome", "population").unique().iter_rows())
     series = tuple(Series(o, g, population.get(o, "")) for o in outcomes for g in groups)
-    y, n = (_cells(panel, column, series, codes, window) for column in ("value", "n_persons"))
+    y, n = (cells(panel, column, series, codes, window) for column in ("value", "n_persons"))
     index = {period: i for i, period in enumerate(window)}
     return Design(
         y=y,
@@ -246,7 +246,7 @@ def from_panel(
     )
 
 
-def _cells(
+def cells(
     panel: pl.DataFrame,
     column: str,
     series: Sequence[Series],
@@ -279,7 +279,7 @@ def _unit_weights(
         timing.first, timing.frequency
     )
     pre = n[:, :, : last + 1]
-    without = [s.outcome for s, cells in zip(series, pre, strict=True) if np.isnan(cells).all()]
+    without = [s.outcome for s, counts in zip(series, pre, strict=True) if np.isnan(counts).all()]
     if without:
         raise UnsupportedError(
             f"weights: persons_pre needs counts of persons, and the source has none for "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,19 @@ class UserError(Exception):
 
 class UnsupportedError(UserError):
     """A combination that this version refuses rather than answers wrongly."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Ask for the nearest known name, or list what there is; empty if nothing is known.
+
+    Examples
+    --------
+    >>> did_you_mean("earnigns", ["earnings", "hours"])
+    "did you mean 'earnings'?"
+    """
+    names = sorted(set(known))
+    folded = {other.strip().casefold(): other for other in reversed(names)}
+    if near := get_close_matches(name.strip().casefold(), folded, n=1):
+        return f"did you mean '{folded[near[0]]}'?"
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"there are: {', '.join(repr(n) for n in names[:8])}{more}" if names else ""

@@ -1,0 +1,26 @@
+"""Which estimators there are: one module each in this folder, its file stem the method's name."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from reformeval import discovery
+from reformeval.errors import UserError
+
+
+def methods() -> tuple[str, ...]:
+    """Names of all methods, in alphabetical order, without importing any."""
+    return discovery.names("estimators")
+
+
+def load(method: str) -> ModuleType:
+    """Import one method's module.
+
+    Raises
+    ------
+    UserError
+        If there is no such method.
+    """
+    if method not in methods():
+        raise UserError(f"there is no estimator '{method}'; there are {', '.join(methods())}")
+    return discovery.load("estimators", method)

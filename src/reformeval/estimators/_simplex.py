@@ -1,0 +1,99 @@
+"""Least squares with weights that are not negative and sum to one, solved exactly.
+
+min over w of |A w - b|^2 + ridge |w|^2, subject to w >= 0 and sum(w) = 1. As the weights sum to
+one, A w - b = C w with C = A - b 1', and the problem is to find the point of a convex hull nearest
+to the origin. Non-negative least squares of (C; s 1') on (0; s) has that solution up to its scale,
+for every s > 0 (write w as a total times a point of the simplex and minimise over the total), so
+one active-set solve is exact whatever the units of the data.
+
+Where many weights fit equally well (more donors than periods and a perfect fit, identical donors)
+the one with the smallest sum of squares is returned: it depends neither on the order of the
+columns nor on the scale, and identical columns share their weight equally.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+
+from reformeval.design import Floats
+
+_OPTIMAL = 1e-8  # relative gap above which the solution is refused
+_FLOOR = 1e-13  # rounding in products of the scaled data: a perfect fit has no relative gap
+_TIE = 1e-9  # columns with a smaller slack might share the weight
+_SMALL = 1e-7  # square root of the ridge that picks the shortest of several solutions
+
+
+def solve(
+    columns: Floats, target: Floats, *, ridge: float = 0.0, intercept: bool = False
+) -> Floats:
+    """Weights of the columns that come nearest to the target.
+
+    Parameters
+    ----------
+    columns
+        (rows, columns) data.
+    target
+        (rows,) data.
+    ridge
+        Penalty on the sum of squared weights, in squared units of the data.
+    intercept
+        Whether a constant is fitted beside the columns.
+
+    Returns
+    -------
+    (columns,) weights, not negative, with sum 1.
+
+    Raises
+    ------
+    RuntimeError
+        If the solution fails the optimality conditions.
+    """
+    distance = columns - target[:, None]
+    if intercept:
+        distance = distance - distance.mean(axis=0)
+    scale = max(float(np.abs(distance).max()), ridge**0.5)
+    if scale == 0.0:
+        return np.full(columns.shape[1], 1.0 / columns.shape[1])
+    distance = distance / scale
+    if ridge:
+        root = ridge**0.5 / scale
+        return _nearest(np.vstack([distance, root * np.eye(columns.shape[1])]))
+    weights = _nearest(distance)
+    return _shortest(distance, weights)
+
+
+def _nearest(distance: Floats) -> Floats:
+    """Weights of the point of the columns' hull that is nearest to the origin."""
+    count = distance.shape[1]
+    system = np.vstack([distance, np.ones(count)])
+    right = np.zeros(len(system))
+    right[-1] = 1.0
+    weights, _ = nnls(system, right, maxiter=100 * count)
+    weights = weights / weights.sum()
+    point = distance @ weights
+    square = float(point @ point)
+    gap = square - float((point @ distance).min())
+    if not gap <= _OPTIMAL * square + _FLOOR * len(distance):
+        raise RuntimeError(f"simplex least squares: relative gap {gap / max(square, 1e-300):.1e}")
+    return np.asarray(weights)
+
+
+def _shortest(distance: Floats, weights: Floats) -> Floats:
+    """Among the weights that give the same point, those with the smallest sum of squares."""
+    point = distance @ weights
+    square = float(point @ point)
+    slack = point @ distance - square
+    used = weights > 0
+    tied = used | (slack <= _TIE * square**0.5 + _FLOOR * len(distance))
+    if tied.sum() == used.sum():
+        return weights  # the solver's columns are independent, so the weights are unique
+    near = np.vstack([distance[:, tied] - point[:, None], np.ones(int(tied.sum()))])
+    if np.linalg.matrix_rank(near, tol=1e-9) == near.shape[1]:
+        return weights
+    out = np.zeros_like(weights)
+    out[tied] = _nearest(np.vstack([near[:-1], _SMALL * np.eye(near.shape[1])]))
+    moved = distance @ out
+    if float(moved @ moved) > square * (1 + 1e-9) + 1e-18 * len(distance):
+        raise RuntimeError("simplex least squares: the shortest solution fits worse")
+    return out

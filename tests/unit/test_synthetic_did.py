@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from design_helpers import make_design, panel
+
+from reformeval.assignments import in_space
+from reformeval.errors import UnsupportedError
+from reformeval.estimators import did, synthetic_did
+
+
+def test_parallel_units_give_their_difference_exactly() -> None:
+    """Levels and a common path: any weights give the effect, whatever the regularisation."""
+    common = np.array([0.0, 1.0, -1.0, 2.0, 3.0, 1.0])
+    y = np.array([5.0, 1.0, 2.0, 7.0])[:, None] + common
+    y[0, 4:] += 2.5
+    design = make_design(y, 4)
+    fit = synthetic_did.estimate(design, in_space(design, 0), {})
+    assert fit.estimate[0, 0, 0] == pytest.approx(2.5, abs=1e-12)
+    assert fit.unit_weights[0].sum(axis=1) == pytest.approx(1)
+    assert fit.period_weights[0].sum(axis=1) == pytest.approx(1)
+    assert (fit.period_weights[0][:, 4:] == 0).all()
+
+
+def test_double_difference_of_its_own_weights() -> None:
+    design = make_design(panel(6, 12, seed=1), 8, anticipation=1)
+    fit = synthetic_did.estimate(design, in_space(design, 0), {})
+    y = design.y[0]
+    for a in range(6):
+        omega, lam = fit.unit_weights[0, a], fit.period_weights[0, a]
+        contrast = y[:, design.in_post].mean(axis=1) - y @ lam
+        assert fit.estimate[0, a, 0] == pytest.approx(contrast[a] - omega @ contrast, abs=1e-12)
+        assert omega[a] == 0
+        assert (lam[~design.in_pre] == 0).all()
+
+
+def test_large_zeta_gives_equal_unit_weights() -> None:
+    design = make_design(panel(6, 12, seed=2), 8)
+    fit = synthetic_did.estimate(design, in_space(design, 0), {"zeta": 1e7})
+    donors = ~np.eye(6, dtype=bool)
+    np.testing.assert_allclose(fit.unit_weights[0][donors], 0.2, atol=1e-6)
+
+
+def test_flat_donors_make_it_did() -> None:
+    """Period weights are equal where donors do not tell periods apart."""
+    y = np.array([[1.0, 3.0, 2.0, 9.0], [5.0, 5.0, 5.0, 5.0], [2.0, 2.0, 2.0, 2.0]])
+    design = make_design(y, 3)
+    fit = synthetic_did.estimate(design, design.adopted[None], {})
+    np.testing.assert_allclose(fit.period_weights[0, 0, :3], 1 / 3, atol=1e-9)
+    simple = did.estimate(design, design.adopted[None], {})
+    assert fit.estimate[0, 0, 0] == pytest.approx(simple.estimate[0, 0, 0])
+
+
+def test_sigma_does_not_difference_across_a_dropped_period() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(6, 14))
+    dropped = [2, 3, 6]
+    y[:, 4:6] += 100  # a level seen between two gaps only
+    design = make_design(y, 10, dropped=dropped)
+    moments = synthetic_did._difference_moments(design.y[0], design.in_pre)
+    donors = np.arange(6) != 0
+    pairs = [(0, 1), (4, 5), (7, 8), (8, 9)]
+    steps = np.array([y[donors, b] - y[donors, a] for a, b in pairs])
+    assert synthetic_did._sigma(moments, donors) == pytest.approx(steps.std(ddof=1), rel=1e-12)
+
+
+def test_no_adjacent_pre_periods_is_refused() -> None:
+    design = make_design(panel(5, 10), 6, dropped=[1, 3, 5])
+    with pytest.raises(UnsupportedError, match="adjacent"):
+        synthetic_did.estimate(design, design.adopted[None], {})
+
+
+@pytest.mark.parametrize("zeta", [-1, "2", True, float("nan"), float("inf")])
+def test_bad_zeta(zeta: object) -> None:
+    assert "zeta" in synthetic_did.check_options({"zeta": zeta})[0]
+
+
+def test_zeta_of_zero_is_allowed() -> None:
+    assert synthetic_did.check_options({"zeta": 0}) == []
