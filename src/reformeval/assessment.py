@@ -1,0 +1,101 @@
+"""From the files of the fits to the effects table and the checks of one reform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from reformeval import artefacts, discovery, effects, fit_files
+from reformeval.design import from_panel
+from reformeval.evidence import Estimated, Evidence
+from reformeval.spec import AssessSpec, EstimateSpec
+
+
+def assess(
+    spec: AssessSpec,
+    panel: pl.DataFrame,
+    units: pl.DataFrame,
+    truth: pl.DataFrame | None,
+    estimates: Path,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put uncertainty on every estimate of a reform and run every check.
+
+    Parameters
+    ----------
+    spec
+        What the reform asks.
+    panel, units, truth
+        Artefacts; no truth unless the source is simulated.
+    estimates
+        ``results/<reform>/estimates``: one folder of fit files per estimator label.
+
+    Returns
+    -------
+    effects, checks
+        `artefacts.EFFECTS` and `artefacts.CHECKS`.
+    """
+    evidence = gather(spec, panel, units, truth, estimates)
+    return effects.assemble(evidence), checks(evidence)
+
+
+def gather(
+    spec: AssessSpec,
+    panel: pl.DataFrame,
+    units: pl.DataFrame,
+    truth: pl.DataFrame | None,
+    estimates: Path,
+) -> Evidence:
+    """Read the fits of a reform and let every inference method speak; as `assess`."""
+    groups = dict.fromkeys(group for one in spec.estimators for group in one.groups)
+    names = [outcome.name for outcome in spec.outcomes]
+    return Evidence(
+        spec=spec,
+        design=from_panel(panel, units, spec.timing, names, list(groups)),
+        estimated=tuple(
+            _estimated(spec, one, panel, units, estimates / one.label) for one in spec.estimators
+        ),
+        panel=panel,
+        truth=truth,
+    )
+
+
+def checks(evidence: Evidence) -> pl.DataFrame:
+    """Run every check of `reformeval.diagnostics`, in alphabetical order."""
+    rows = [
+        row
+        for name in discovery.names("diagnostics")
+        for row in discovery.load("diagnostics", name).check(evidence)
+    ]
+    frame = artefacts.table(rows, artefacts.CHECKS)
+    return frame.with_columns(pl.col("statistic", "p_value", "threshold").fill_nan(None))
+
+
+def _estimated(
+    spec: AssessSpec,
+    one: EstimateSpec,
+    panel: pl.DataFrame,
+    units: pl.DataFrame,
+    folder: Path,
+) -> Estimated:
+    design = from_panel(panel, units, one.timing, one.outcomes, one.groups, one.weights)
+    fit = fit_files.read(folder, design)
+    sizes = {outcome.name: outcome.smallest_effect_of_interest for outcome in spec.outcomes}
+    margin = np.array(
+        [np.nan if sizes[s.outcome] is None else sizes[s.outcome] for s in design.series],
+        dtype=np.float64,
+    )
+    methods = {name: discovery.load("inference", name) for name in discovery.names("inference")}
+    return Estimated(
+        spec=one,
+        design=design,
+        fit=fit,
+        intervals=tuple(
+            found for method in methods.values()
+            for found in method.infer(design, fit, spec.ci_level)
+        ),
+        equivalence={
+            name: method.equivalence(design, fit, margin) for name, method in methods.items()
+        },
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Noise ratio: whether the treated unit is noisier or quieter than the donors.
+
+The permutation test takes units as exchangeable. The treated average's gap to all other units is
+differenced from one pre-period to the next; its standard deviation is compared with the root mean
+square of the donors' own (each donor's gap to all units but itself). Measured at a true null: a
+noisier treated unit makes tests of raw estimates reject too often and a quieter one too seldom;
+for the RMSPE ratio it is the reverse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reformeval.design import Bools, Design, Floats
+from reformeval.diagnostics import _rows
+from reformeval.evidence import Evidence
+
+NAME = "noise_ratio"
+LIMIT = 1.5
+
+
+def check(evidence: Evidence) -> list[dict[str, Any]]:
+    """One row per series that has at least three differences before the reform."""
+    rows = []
+    for s, series in _rows.able(evidence.design):
+        units, kept = evidence.design.usable(s)
+        before = kept & evidence.design.in_pre
+        ratio, levels = noise(evidence.design, s, units, before)
+        if np.isfinite(ratio):
+            quiet, noisy = ratio < 1 / LIMIT, ratio > LIMIT
+            rows.append(
+                _rows.row(
+                    evidence, NAME, series, "warn" if quiet or noisy else "pass",
+                    _message(ratio, quiet, noisy),
+                    statistic=ratio, threshold=LIMIT, value=f"levels {levels:.2f}",
+                )
+            )  # fmt: skip
+    return rows
+
+
+def noise(design: Design, series: int, units: Bools, before: Bools) -> tuple[float, float]:
+    """Ratio of the treated's to the donors' sd before the reform: first differences, levels.
+
+    NaN where there are fewer than three differences between adjacent periods, or no noise.
+    """
+    y = design.y[series]
+    treated, donors = units & design.treated, units & ~design.treated
+    weights = design.unit_weights[series]
+    own = np.average(y[treated], axis=0, weights=weights[treated])
+    gaps = [own - y[donors].mean(axis=0)]
+    for unit in np.flatnonzero(donors):
+        others = units.copy()
+        others[unit] = False
+        gaps.append(y[unit] - y[others].mean(axis=0))
+    gap = np.array(gaps)
+    adjacent = before[1:] & before[:-1]
+    if adjacent.sum() < 3:
+        return float("nan"), float("nan")
+    return _ratio(np.diff(gap)[:, adjacent]), _ratio(gap[:, before])
+
+
+def _ratio(values: Floats) -> float:
+    spread = values.std(axis=1, ddof=1)
+    donors = np.sqrt((spread[1:] ** 2).mean())
+    return float(spread[0] / donors) if donors > 0 else float("nan")
+
+
+def _message(ratio: float, quiet: bool, noisy: bool) -> str:
+    lead = f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors"
+    if quiet:
+        return (
+            f"{lead}: p-values of estimates err on the safe side (too large), those of RMSPE "
+            "ratios are too small."
+        )
+    if noisy:
+        return (
+            f"{lead}: p-values of estimates are too small, those of RMSPE ratios err on the safe "
+            "side (too large)."
+        )
+    return f"{lead}: close enough for the ranking among placebos to be fair."

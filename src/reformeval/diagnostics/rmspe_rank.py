@@ -1,0 +1,48 @@
+"""RMSPE rank: where the reform's ratio stands among the placebos' ratios.
+
+The ratio of the root mean squared gap after adoption to that before it (Abadie, Diamond &
+Hainmueller 2010, section 3.4), in the sample of the fit and, where the estimator gives it, over
+the last pre-periods held out of the fit. It stands beside the headline's test of the estimate,
+which leans the other way when the treated unit is noisier or quieter than the donors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reformeval.diagnostics import _rows
+from reformeval.evidence import Evidence
+from reformeval.inference.permutation import rank_p
+
+NAME = "rmspe_rank"
+_WORDS = {
+    "rmspe_ratio": "gap after the reform over gap before it",
+    "rmspe_ratio_heldout": "gap after the reform over gap in the held-out periods before it",
+}
+
+
+def check(evidence: Evidence) -> list[dict[str, Any]]:
+    """One row per series, estimator and kind of ratio that its fit has."""
+    rows = []
+    for one, fit in _rows.fits(evidence):
+        for name in _WORDS.keys() & fit.statistics.keys():
+            values = fit.statistics[name]
+            ranks = rank_p(values)
+            for s, series in _rows.able(one.design):
+                p, ratio = float(ranks[s]), float(values[s, 0])
+                if np.isnan(p):
+                    continue
+                count = int((~np.isnan(values[s])).sum())
+                message = (
+                    f"RMSPE ratio ({_WORDS[name]}) {ratio:.2f}: {_rows.ordinal_of(p, count)}, "
+                    f"p = {p:.2f}."
+                )
+                rows.append(
+                    _rows.row(
+                        evidence, NAME, series, "info", message, one.spec.label,
+                        statistic=ratio, p_value=p, value=name, inference="permutation",
+                    )
+                )  # fmt: skip
+    return sorted(rows, key=lambda row: row["value"])

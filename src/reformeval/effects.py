@@ -1,0 +1,313 @@
+"""The effects table: the only place that makes its rows, and the rules every row keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import polars as pl
+
+from reformeval import artefacts
+from reformeval.design import Bools, Design, Floats, cells
+from reformeval.evidence import Estimated, Evidence, covered, treated_mean
+from reformeval.fit import Estimand
+from reformeval.intervals import Alternative, Band, Intervals, Status
+from reformeval.spec import Outcome, WeightKind
+
+HEADLINE_INFERENCE = "permutation"
+VERDICTS = ("effect", "no_effect_beyond_smallest", "inconclusive")
+ESTIMANDS = ("att", "step", "event", "cohort", "catt", "dose", "contrast")
+_SLACK = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """Arrays (series, units, periods) of one estimator's design."""
+
+    suppressed: Bools
+    truth: Floats | None
+
+
+def assemble(evidence: Evidence) -> pl.DataFrame:
+    """Make the effects table of a reform (`artefacts.EFFECTS`), sorted by its key.
+
+    Every estimator has a row for every series and estimand under the permutation test, also where
+    there is no estimate; under other methods and bands, where there is one.
+
+    Raises
+    ------
+    ValueError
+        If a rule of `validate` is broken: a fault in the program.
+    """
+    rows = [row for one in evidence.estimated for row in _estimator_rows(evidence, one)]
+    frame = artefacts.table(rows, artefacts.EFFECTS)
+    finite = [pl.col(name).fill_nan(None) for name, kind in artefacts.EFFECTS.items()
+              if kind == pl.Float64]  # fmt: skip
+    frame = frame.with_columns(finite).sort(artefacts.EFFECTS_KEY, nulls_last=False)
+    validate(frame)
+    return frame
+
+
+def validate(effects: pl.DataFrame) -> None:
+    """Check the rules that every effects table keeps.
+
+    Raises
+    ------
+    ValueError
+        Naming each broken rule and how many rows break it.
+    """
+    if effects.schema != pl.Schema(artefacts.EFFECTS):
+        raise ValueError("effects: columns or types are not the contract's")
+    if effects.is_empty():
+        return
+    counts = effects.select(**{name: rule.sum() for name, rule in _broken().items()}).row(
+        0, named=True
+    )
+    counts["the key is not unique"] = int(
+        effects.select(artefacts.EFFECTS_KEY).is_duplicated().sum()
+    )
+    counts["more than one headline"] = max(effects["is_headline"].sum() - 1, 0)
+    found = [f"{name} ({count} rows)" for name, count in counts.items() if count]
+    if found:
+        raise ValueError("effects: " + "; ".join(found))
+
+
+def _broken() -> dict[str, pl.Expr]:
+    """Per rule an expression that is true where a row breaks it."""
+    col = pl.col
+    low, high, estimate = col("ci_low"), col("ci_high"), col("estimate")
+    silent = col("status").is_in(["refused", "failed"])
+    scale = 1 + estimate.abs()
+    allowed = {
+        "status": get_args(Status),
+        "alternative": get_args(Alternative),
+        "band": get_args(Band),
+        "weights": get_args(WeightKind),
+        "estimand": ESTIMANDS,
+    }
+    floats = [name for name, kind in artefacts.EFFECTS.items() if kind == pl.Float64]
+    return {
+        **{
+            f"unknown {name}": ~col(name).is_in(list(values)).fill_null(False)
+            for name, values in allowed.items()
+        },
+        "reason is null, and not only when status is ok": col("reason").is_null()
+        != (col("status") == "ok"),
+        "a refused or failed row has an interval or a p-value": silent
+        & pl.any_horizontal(low.is_not_null(), high.is_not_null(), col("p_value").is_not_null()),
+        "a failed row has an estimate": (col("status") == "failed") & estimate.is_not_null(),
+        "an ok or warned row has no estimate or p-value": ~silent
+        & (estimate.is_null() | col("p_value").is_null()),
+        "a number is NaN": pl.any_horizontal(col(floats).is_nan().fill_null(False)),
+        "an estimate or standard error is infinite": pl.any_horizontal(
+            col("estimate", "std_error").is_infinite().fill_null(False)
+        ),
+        "p is below its floor or above 1": (
+            (col("p_value") < col("p_value_floor") - _SLACK) | (col("p_value") > 1 + _SLACK)
+        ).fill_null(False),
+        "an interval has one end": low.is_null() != high.is_null(),
+        "an interval leaves out its estimate": (
+            (low > estimate + _SLACK * scale) | (high < estimate - _SLACK * scale)
+        ).fill_null(False),
+        "a step row names no step, or another row does": (col("estimand") == "step")
+        != col("step").is_not_null(),
+        "an event row names no event time, or another row does": (col("estimand") == "event")
+        != col("event_time").is_not_null(),
+        "unknown verdict": ~col("verdict").is_in(list(VERDICTS)).fill_null(True),
+        "a column that is never null is null": pl.any_horizontal(
+            col(
+                "reform", "outcome", "group", "estimator", "inference", "population", "measured_in",
+                "ci_level", "p_value_floor", "n_treated", "n_donors", "n_pre", "n_post",
+                "is_headline",
+            ).is_null()
+        ),
+    }  # fmt: skip
+
+
+def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, Any]]:
+    facts = _cells_of(evidence, one.design)
+    intervals = one.intervals or (_nothing(one, evidence.spec.ci_level),)
+    for s in range(len(one.design.series)):
+        trouble = _trouble(one.design, s, facts.suppressed[s], evidence.spec.min_persons)
+        series = _series_columns(evidence, one, s)
+        for e, estimand in enumerate(one.estimands):
+            point = _point_columns(one, s, estimand, facts)
+            estimate = float(one.fit.estimate[s, 0, e]) if one.fit else float("nan")
+            for which in intervals:
+                first = which.inference == HEADLINE_INFERENCE and which.band == "pointwise"
+                band_of_another = which.band == "simultaneous" and estimand.kind != "event"
+                if band_of_another or (np.isnan(estimate) and not first):
+                    continue
+                row = {**series, **point, "estimate": estimate, **_uncertainty(which, s, e)}
+                if np.isnan(estimate):
+                    row |= _absent(one.design, s, estimand, trouble, evidence.spec.ci_level)
+                row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
+                row["verdict"] = _verdict(row, evidence.spec.ci_level)
+                row["is_headline"] = first and _is_headline(evidence, one, s, estimand)
+                yield row
+
+
+def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any]:
+    """Columns that all rows of a series and an estimator share."""
+    design, series = one.design, one.design.series[s]
+    treated, donors, pre, post = design.counts(s)
+    units, kept = design.usable(s)
+    outcome = evidence.outcomes[series.outcome]
+    smallest = None
+    if design.n is not None:
+        behind = design.n[s][units][:, kept]
+        smallest = int(np.nanmin(behind)) if np.isfinite(behind).any() else None
+    return {
+        "reform": evidence.spec.reform,
+        "outcome": series.outcome,
+        "group": series.group,
+        "population": series.population or _population(outcome),
+        "measured_in": outcome.measured_in,
+        "estimator": one.spec.label,
+        "weights": one.spec.weights,
+        "n_treated": treated,
+        "n_donors": donors,
+        "n_pre": pre,
+        "n_post": post,
+        "baseline": treated_mean(design, s, design.y[s], kept & design.in_pre),
+        "min_cell": smallest,
+    }
+
+
+def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) -> dict[str, Any]:
+    """Columns that all rows of an estimand share, whatever the inference."""
+    design = one.design
+    chosen = covered(design, s, estimand)
+    persons = None
+    if design.n is not None and chosen.any():
+        behind = design.n[s][design.treated][:, chosen].sum(axis=0)
+        persons = round(float(behind.mean())) if np.isfinite(behind).all() else None
+    return {
+        "estimand": estimand.kind,
+        "step": estimand.step,
+        "event_time": estimand.event_time,
+        "n_persons": persons,
+        "truth": None if facts.truth is None else treated_mean(design, s, facts.truth[s], chosen),
+    }
+
+
+def _uncertainty(which: Intervals, s: int, e: int) -> dict[str, Any]:
+    status = str(which.status[s, e])
+    return {
+        "std_error": float(which.std_error[s, e]),
+        "ci_low": float(which.low[s, e]),
+        "ci_high": float(which.high[s, e]),
+        "ci_level": float(which.level[s, e]),
+        "p_value": float(which.p_value[s, e]),
+        "p_value_floor": float(which.floor[s, e]),
+        "minimum_detectable": float(which.minimum_detectable[s, e]),
+        "inference": which.inference,
+        "alternative": which.alternative,
+        "band": which.band,
+        "status": status,
+        "reason": None if status == "ok" else str(which.reason[s, e]),
+    }
+
+
+def _absent(
+    design: Design, s: int, estimand: Estimand, trouble: tuple[str, str] | None, level: float
+) -> dict[str, Any]:
+    """Status and reason of a row without an estimate; nothing can be tested, so the floor is 1."""
+    if trouble is None:
+        empty = not covered(design, s, estimand).any()
+        trouble = (
+            "failed",
+            "no retained period: excluded or without data" if empty else "the estimator gave none",
+        )
+    return {
+        "status": trouble[0],
+        "reason": trouble[1],
+        "ci_level": level,
+        "p_value_floor": 1.0,
+        "n_persons": None,  # of cells that are suppressed for being small
+    }
+
+
+def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tuple[str, str] | None:
+    """Status and reason of a series that cannot be estimated, None if it can."""
+    problem = design.problem(s)
+    if problem is None:
+        return None
+    few = f"fewer than min_persons = {min_persons} persons"
+    retained = suppressed & ~design.excluded
+    count = int(retained[design.treated].sum())
+    if count:
+        hit = design.treated & retained.any(axis=1)
+        names = ", ".join(unit for unit, here in zip(design.units, hit, strict=True) if here)
+        return "refused", f"{count} cells of treated unit {names} have {few} and are suppressed"
+    donors = int(retained[~design.treated].any(axis=1).sum())
+    if donors:
+        return "refused", f"{problem}; {donors} donors have cells with {few}"
+    return "failed", problem
+
+
+def _verdict(row: dict[str, Any], level: float) -> str | None:
+    """Say what the row shows about the effect, for the att alone.
+
+    ``inconclusive`` where the method cannot reject at 1 - level whatever the data; otherwise
+    ``effect`` if it rejects no effect, ``no_effect_beyond_smallest`` if it rejects all effects of
+    at least the smallest one of interest, and ``inconclusive`` if neither.
+    """
+    if row["estimand"] != "att" or row["status"] not in ("ok", "warn"):
+        return None
+    alpha = 1 - level + _SLACK
+    if row["p_value_floor"] > alpha:
+        return "inconclusive"
+    if row["p_value"] <= alpha:
+        return "effect"
+    equivalent = row["p_equivalence"] is not None and row["p_equivalence"] <= alpha
+    return "no_effect_beyond_smallest" if equivalent else "inconclusive"
+
+
+def _is_headline(evidence: Evidence, one: Estimated, s: int, estimand: Estimand) -> bool:
+    headline, series = evidence.spec.headline, one.design.series[s]
+    return estimand.kind == "att" and (series.outcome, series.group, one.spec.label) == (
+        headline.outcome,
+        headline.group,
+        headline.estimator,
+    )
+
+
+def _cells_of(evidence: Evidence, design: Design) -> _Cells:
+    series, units, window = design.series, list(design.units), design.periods
+    hidden = cells(evidence.panel, "suppressed", series, units, window)
+    truth = evidence.truth
+    return _Cells(
+        suppressed=np.nan_to_num(hidden) > 0,
+        truth=None if truth is None else cells(truth, "effect", series, units, window),
+    )
+
+
+def _nothing(one: Estimated, level: float) -> Intervals:
+    """Intervals of an estimator that could not be fitted to any series."""
+    shape = (len(one.design.series), len(one.estimands))
+    empty = np.full(shape, np.nan)
+    return Intervals(
+        inference=HEADLINE_INFERENCE,
+        alternative="two-sided",
+        band="pointwise",
+        std_error=empty,
+        low=empty,
+        high=empty,
+        p_value=empty,
+        floor=np.ones(shape),
+        level=np.full(shape, level),
+        minimum_detectable=empty,
+        status=np.full(shape, "failed", dtype=object),
+        reason=np.full(shape, "", dtype=object),
+    )
+
+
+def _pick(values: Floats | None, s: int, e: int) -> float | None:
+    return None if values is None or np.isnan(values[s, e]) else float(values[s, e])
+
+
+def _population(outcome: Outcome) -> str:
+    return outcome.population.kind

@@ -1,0 +1,90 @@
+"""What is known about a reform once its estimates are made: the input of effects and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from reformeval.design import Bools, Design, Floats
+from reformeval.fit import Estimand, Fit
+from reformeval.intervals import Intervals
+from reformeval.spec import AssessSpec, EstimateSpec, Outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Estimated:
+    """One estimator label: its design, its fit and what inference made of it.
+
+    Attributes
+    ----------
+    fit
+        None where no series could be estimated.
+    intervals
+        Of every inference method that has something to say about the fit.
+    equivalence
+        Per method the p-values, (series, estimands), of an effect at least as large as the
+        smallest effect of interest.
+    """
+
+    spec: EstimateSpec
+    design: Design
+    fit: Fit | None
+    intervals: tuple[Intervals, ...] = ()
+    equivalence: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def estimands(self) -> tuple[Estimand, ...]:
+        """Of the fit; only the att where there is none."""
+        return self.fit.estimands if self.fit else (Estimand("att"),)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Everything `assess_effects` has read.
+
+    Attributes
+    ----------
+    design
+        All outcomes and groups with equal weights: for checks that need no estimator.
+    estimated
+        In the order of the reform file.
+    panel, truth
+        Artefacts; ``truth`` is None unless the source is simulated.
+    """
+
+    spec: AssessSpec
+    design: Design
+    estimated: tuple[Estimated, ...]
+    panel: pl.DataFrame
+    truth: pl.DataFrame | None = None
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """Outcomes by name."""
+        return {outcome.name: outcome for outcome in self.spec.outcomes}
+
+
+def covered(design: Design, series: int, estimand: Estimand) -> Bools:
+    """(periods,) retained periods that an estimand averages over, in a series."""
+    kept: Bools = design.usable(series)[1]
+    if estimand.kind == "att":
+        return kept & design.in_post
+    if estimand.kind == "step" and estimand.step is not None:
+        return kept & design.step_windows[estimand.step]
+    at: Bools = design.event_times == estimand.event_time
+    return kept & at
+
+
+def treated_mean(design: Design, series: int, cells: Floats, chosen: Bools) -> float:
+    """Mean of cells (units, periods) over chosen periods and, by weight, over treated units.
+
+    NaN if there is nothing to average or any cell of the treated units is missing.
+    """
+    treated = design.treated
+    total = design.unit_weights[series, treated]
+    if not chosen.any() or not total.sum() > 0:
+        return float("nan")
+    return float(np.average(cells[treated][:, chosen].mean(axis=1), weights=total))
