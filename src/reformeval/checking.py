@@ -1,0 +1,146 @@
+"""What `reformeval list` and `reformeval check` find out and say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reformeval import periods
+from reformeval.config import loader, resolve
+from reformeval.errors import Problem, UserError, did_you_mean
+
+_KEY = re.compile(r"`([\w.]+)`")
+Say = Callable[[str], None]
+
+
+def show(root: Path, say: Say) -> int:
+    """Say which reforms and sources there are, and whether their data is there.
+
+    Returns
+    -------
+    int
+        Number of problems in the config; they are said last.
+    """
+    config, problems = loader.load_leniently(root)
+    # Files with faults are not in the config; the others are shown all the same.
+    say(f"Reforms ({loader.REFORMS_DIR})")
+    width = max((len(name) for name in config.reforms), default=0)
+    for name, reform in config.reforms.items():
+        study = config.study(name) if reform.source in config.sources else None
+        when = _adoption(study) if study else ""
+        skipped = "" if name in config.selected else "  (not selected in config.yaml)"
+        say(f"  {name:<{width}}  {when}{reform.title}{skipped}")
+        say(f"  {'':<{width}}  source {reform.source}: {_data(config, reform.source)}")
+    unused = [n for n in config.sources if n not in {r.source for r in config.reforms.values()}]
+    if unused:
+        say(f"Sources without a reform ({loader.SOURCES_DIR})")
+        for name in unused:
+            say(f"  {name}: {_data(config, name)}")
+    if not config.reforms:
+        say("  none; start one with `reformeval new`")
+    _tell(problems, say)
+    return len(problems)
+
+
+def _adoption(study: resolve.Study) -> str:
+    timing = resolve.timing(study)
+    return f"{periods.label(timing.adoption, timing.frequency)}  "
+
+
+def _data(config: loader.Config, name: str) -> str:
+    source = config.sources.get(name)
+    if source is None:
+        return "has faults"
+    path = loader.data_file(source, config.settings, config.root)
+    if path is None:
+        return "made by the program"
+    if path.is_file():
+        return f"{path} is there"
+    return f"{path} is not there; get it from: {source.obtain}"
+
+
+def check(root: Path, reforms: Sequence[str], say: Say) -> int:
+    """Check all config and, where the config is right, the data of each reform.
+
+    Parameters
+    ----------
+    reforms
+        Reforms whose data to check; none: all.
+
+    Returns
+    -------
+    int
+        Number of problems; each is said.
+    """
+    config, problems = loader.load_leniently(root)
+    known = [*config.reforms, *(name for name in reforms if _has_faults(root, name))]
+    problems += [
+        Problem(f"there is no reform '{name}'", loader.REFORMS_DIR, did_you_mean(name, known))
+        for name in reforms
+        if name not in known
+    ]
+    chosen = [name for name in config.reforms if not reforms or name in reforms]
+    _tell(problems, say)
+    for name in chosen:
+        found = [_with_line(config, name, one) for one in _check_data(config, name, say)]
+        _tell(found, say)
+        problems += found
+    count = len(problems)
+    say(f"{count} problem{'s' if count != 1 else ''}" if count else "No problems.")
+    return count
+
+
+def _with_line(config: loader.Config, name: str, problem: Problem) -> Problem:
+    """Add the line of the key that a problem with the data begins with."""
+    key = _KEY.match(problem.message)
+    if key is None or problem.where != f"{loader.REFORMS_DIR}/{name}.yaml":
+        return problem
+    return replace(problem, where=config.where("reforms", name, *key[1].split(".")))
+
+
+def _has_faults(root: Path, name: str) -> bool:
+    return (root / loader.REFORMS_DIR / f"{name}.yaml").is_file()
+
+
+def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
+    """Build a reform's panel in memory and check it, as `check_data` does before a run."""
+    if config.reforms[name].source not in config.sources:
+        say(f"{name}: not checked further: its source has faults")
+        return []
+    study = config.study(name)
+    path = loader.data_file(study.source, config.settings, config.root)
+    if path is None:
+        say(f"{name}: config is right; its data is made and checked by the run")
+        return []
+    if not path.is_file():
+        say(f"{name}: config is right; {path} is not there, get it from: {study.source.obtain}")
+        return []
+    from reformeval.jobs._source import PanelJob, SourceSlice
+    from reformeval.jobs.check_data import build
+    from reformeval.panel.validate import validate
+
+    spec = resolve.panel_spec(study)
+    slice_ = SourceSlice(study.source.kind, study.source.model_dump(mode="json", by_alias=True))
+    try:
+        result = build(PanelJob(slice_, spec), path)
+        problems = validate(result, spec, study.source)
+    except UserError as error:
+        problems = error.problems
+    if problems:
+        say(f"{name}: the data does not fit:")
+        return problems
+    roles = result.units["role"].to_list()
+    timing = spec.timing
+    first, last = (periods.label(p, timing.frequency) for p in (timing.first, timing.last))
+    say(
+        f"{name}: right. {roles.count('treated')} treated, {roles.count('donor')} donors, "
+        f"{first} to {last}, adopted {periods.label(timing.adoption, timing.frequency)}"
+    )
+    return []
+
+
+def _tell(problems: Sequence[Problem], say: Say) -> None:
+    for problem in problems:
+        say(str(problem))

@@ -1,0 +1,220 @@
+"""Reading a project's config: every problem of every file at once, with file and line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reformeval.config import rules, validation
+from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
+from reformeval.config.resolve import Study
+from reformeval.config.yaml_marks import Document, read
+from reformeval.errors import Problem, UserError, did_you_mean
+
+SETTINGS_FILE = "config/config.yaml"
+REFORMS_DIR = "config/reforms"
+SOURCES_DIR = "config/sources"
+DATA_VARIABLE = "REFORMEVAL_DATA"
+
+
+@dataclass(frozen=True)
+class Config:
+    """All config of a project.
+
+    Attributes
+    ----------
+    root
+        The working directory: all paths in config start there.
+    reforms, sources
+        By file stem, in alphabetical order.
+    """
+
+    root: Path
+    settings: Settings
+    reforms: dict[str, Reform]
+    sources: dict[str, Source]
+    _documents: dict[str, Document] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Names of the reforms that ``reforms`` in the settings asks for."""
+        asked = self.settings.reforms
+        return tuple(self.reforms) if asked == "all" else tuple(asked)
+
+    def study(self, name: str) -> Study:
+        """Return one reform with its source and the settings."""
+        reform = self.reforms[name]
+        return Study(name, reform, reform.source, self.sources[reform.source], self.settings)
+
+    def where(self, kind: str, name: str, *path: str | int) -> str:
+        """Return ``file:line`` of a key, e.g. ``where("reforms", "bergen_2020", "window")``."""
+        file = f"config/{kind}/{name}.yaml"
+        document = self._documents.get(file)
+        return document.where(path) if document else file
+
+
+def load(root: Path | str = ".") -> Config:
+    """Read all config under a working directory.
+
+    Raises
+    ------
+    UserError
+        With every problem of every file.
+    """
+    config, problems = load_leniently(Path(root))
+    if problems:
+        raise UserError(problems)
+    return config
+
+
+def load_leniently(root: Path) -> tuple[Config, list[Problem]]:
+    """Read all config; files with faults are left out of the result and in the problems.
+
+    Parameters
+    ----------
+    root
+        The working directory.
+    """
+    settings_document = _read(root, SETTINGS_FILE) if (root / SETTINGS_FILE).is_file() else None
+    if settings_document is None:
+        problem = Problem(
+            "there is no such file here",
+            SETTINGS_FILE,
+            "run in the project's folder, or start one with `reformeval new`",
+        )
+        return Config(root, Settings.model_validate({}), {}, {}), [problem]
+    source_documents = {name: _read(root, file) for name, file in _files(root, SOURCES_DIR)}
+    reform_documents = {name: _read(root, file) for name, file in _files(root, REFORMS_DIR)}
+    settings = _settings(settings_document, list(reform_documents))
+    sources = {
+        name: source
+        for name, document in source_documents.items()
+        if (source := _source(document)) is not None
+    }
+    reforms = {
+        name: reform
+        for name, document in reform_documents.items()
+        if (reform := _reform(document, sources, list(source_documents))) is not None
+        and reform.source in sources
+    }
+    documents = [settings_document, *source_documents.values(), *reform_documents.values()]
+    faulty = {document.file for document in documents if document.problems}
+    config = Config(
+        root,
+        settings,
+        {n: r for n, r in reforms.items() if f"{REFORMS_DIR}/{n}.yaml" not in faulty},
+        {n: s for n, s in sources.items() if f"{SOURCES_DIR}/{n}.yaml" not in faulty},
+        {document.file: document for document in documents},
+    )
+    problems = [p for document in documents for _, p in sorted(document.problems, key=_by_line)]
+    return config, [*problems, *_misnamed(root)]
+
+
+def _by_line(entry: tuple[int, Problem]) -> int:
+    return entry[0]
+
+
+def data_dir(settings: Settings, root: Path | str = ".") -> Path:
+    """Folder with data files: the environment's, else the one that the settings name."""
+    return Path(root) / (os.environ.get(DATA_VARIABLE) or settings.data_dir)
+
+
+def data_file(source: Source, settings: Settings, root: Path | str = ".") -> Path | None:
+    """Return the file that a source reads; None for a source that makes its data itself."""
+    name: str | None = getattr(source, "file", None)
+    return None if name is None else data_dir(settings, root) / name
+
+
+def left_out(config: Config) -> dict[str, str]:
+    """Say for each selected reform whose data is not there where it can be had."""
+    out: dict[str, str] = {}
+    for name in config.selected:
+        source = config.sources[config.reforms[name].source]
+        path = data_file(source, config.settings, config.root)
+        if path is not None and not path.is_file():
+            out[name] = (
+                f"reformeval: {name} left out: {path} is not there; get it from: {source.obtain}"
+            )
+    return out
+
+
+def _files(root: Path, folder: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / folder).glob("*.yaml")):
+        if not path.name.startswith(".") and path.is_file():
+            yield path.stem, f"{folder}/{path.name}"
+
+
+def _misnamed(root: Path) -> list[Problem]:
+    """Files that look like config and would be passed over."""
+    problems = []
+    for folder in (REFORMS_DIR, SOURCES_DIR):
+        for path in sorted((root / folder).glob("*.yml")):
+            if not path.name.startswith("."):
+                file = f"{folder}/{path.name}"
+                problems.append(Problem("only files that end in .yaml are read", file, "rename it"))
+    return problems
+
+
+def _read(root: Path, file: str) -> Document:
+    try:
+        text = (root / file).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        document = Document(file)
+        line = error.object[: error.start].count(b"\n") + 1
+        document.at_line(line, "the file is not UTF-8", "save it as UTF-8")
+        return document
+    except OSError as error:
+        document = Document(file)
+        document.at_line(1, f"the file cannot be read: {error.strerror}")
+        return document
+    document = read(text, file)
+    stem = Path(file).stem
+    if not stem.replace("_", "").replace("-", "").isalnum() or not stem.isascii():
+        document.at_line(
+            1,
+            f"the file name '{stem}' may only have letters, digits, _ and -",
+            "rename the file; its name becomes part of other names",
+        )
+    return document
+
+
+def _settings(document: Document, reforms: list[str]) -> Settings:
+    if document.data is None:
+        return Settings.model_validate({})
+    keys = validation.by_key(Settings, document)
+    asked = keys.get("reforms", "all")
+    for i, name in enumerate(() if asked == "all" else asked):
+        if name not in reforms:
+            document.add(
+                ("reforms", i),
+                f"`reforms`: there is no {REFORMS_DIR}/{name}.yaml",
+                did_you_mean(name, reforms),
+            )
+    return Settings.model_construct(**{**dict(Settings.model_validate({})), **keys})
+
+
+def _source(document: Document) -> Source | None:
+    if document.data is None:
+        return None
+    if not isinstance(document.data, dict):
+        document.add((), "the file must be a mapping of keys to values")
+        return None
+    kind: Any = document.data.get("kind")
+    if not isinstance(kind, str) or kind not in SOURCE_KINDS:
+        said = "`kind` is missing" if kind is None else f"`kind`: there is no kind '{kind}'"
+        document.add(("kind",), said, did_you_mean(str(kind or ""), SOURCE_KINDS))
+        return None
+    return validation.whole(SOURCE_KINDS[kind], document)
+
+
+def _reform(document: Document, sources: dict[str, Source], names: list[str]) -> Reform | None:
+    if document.data is None:
+        return None
+    keys = validation.by_key(Reform, document)
+    if isinstance(document.data, dict):
+        rules.check(document, keys, sources, names)
+    complete = keys.keys() >= Reform.model_fields.keys()
+    return Reform.model_construct(**keys) if complete else None

@@ -1,0 +1,290 @@
+"""What a reform file and ``config/config.yaml`` may say.
+
+The models hold what one key can say by itself; what depends on other keys or on the source is in
+`config.rules`. Every field has a description: docs and JSON schema show it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import MinLen
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from reformeval.sources.simulated import SimulatedSource
+from reformeval.sources.table import TableSource
+from reformeval.spec import PopulationKind, WeightKind
+
+Source = SimulatedSource | TableSource
+SOURCE_KINDS: dict[str, type[SimulatedSource] | type[TableSource]] = {
+    "simulated": SimulatedSource,
+    "table": TableSource,
+}
+
+GroupTerm = tuple[str, tuple[str, ...] | None]
+GroupEntry = tuple[GroupTerm, ...]
+
+
+def _period(value: object) -> object:
+    """Allow a year without quotes; everything else is text for YAML anyway."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _empty_as_mapping(value: object) -> object:
+    """``did:`` with nothing after it means ``did: {}``."""
+    return {} if value is None else value
+
+
+def _population(value: object) -> object:
+    """``residents`` is short for ``{kind: residents}``."""
+    kind = value.get("kind") if isinstance(value, dict) else value
+    if kind == "entrants":
+        raise ValueError("`population: entrants` is not yet supported")
+    return {"kind": value} if isinstance(value, str) else value
+
+
+def _comparison(value: object) -> object:
+    """``all`` is short for ``{}``; the words reserved for later are refused by name."""
+    if value in ("never_treated", "not_yet_treated"):
+        raise ValueError(f"`comparison: {value}` is not yet supported")
+    if isinstance(value, str) and value != "all":
+        raise ValueError(
+            f"`comparison` must be all, {{largest: 24}} or {{units: [...]}}, not '{value}'"
+        )
+    return {} if value == "all" else value
+
+
+def _terms(value: object) -> list[GroupTerm]:
+    """One variable, or variables with the values to show."""
+    if isinstance(value, str):
+        return [(value, None)]
+    if not isinstance(value, dict):
+        raise ValueError(
+            "`groups` takes names of variables, lists of names for crosses, or {variable: [values]}"
+        )
+    terms: list[GroupTerm] = []
+    for variable, values in value.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"`groups`: name the values of {variable} in a list")
+        if not all(isinstance(one, str) for one in values):
+            raise ValueError(f"`groups`: write the values of {variable} in quotes")
+        terms.append((variable, tuple(values)))
+    return terms
+
+
+def _groups(value: object) -> tuple[GroupEntry, ...]:
+    """Bring every way of writing groups into one form."""
+    if isinstance(value, tuple):
+        return value
+    if isinstance(value, dict):
+        return tuple((term,) for term in _terms(value))
+    if not isinstance(value, list):
+        raise ValueError("`groups` must be a list, e.g. [family, [family, origin]]")
+    entries: list[GroupEntry] = []
+    for item in value:
+        if isinstance(item, list):
+            entries.append(tuple(term for part in item for term in _terms(part)))
+        else:
+            entries.extend((term,) for term in _terms(item))
+    return tuple(entry for entry in entries if entry)
+
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+# A validator that runs before a model hands it Python's lists, which strict tuples refuse.
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Period = Annotated[str, BeforeValidator(_period, json_schema_input_type=str | int)]
+
+
+class ConfigModel(BaseModel):
+    """Base of all models here: unknown keys are refused, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    reserved: ClassVar[tuple[str, ...]] = ()
+
+
+class Window(ConfigModel):
+    """The periods that are used."""
+
+    first: Period = Field(alias="from", description="first period, e.g. 2017-01, 2017-Q1 or 2017")
+    last: Period = Field(alias="to", description="last period, included")
+    drop: tuple[Period, ...] = Field(
+        (), description="periods inside the window that no estimator uses"
+    )
+
+
+class Step(ConfigModel):
+    """One dated component of a reform."""
+
+    id: Name = Field(description="short name for files and tables")
+    start: Period = Field(alias="from", description="first period in which it applies")
+    label: Text | None = Field(None, description="words for figures; default: the id")
+
+
+class Treatment(ConfigModel):
+    """Who adopts the reform and when."""
+
+    reserved: ClassVar[tuple[str, ...]] = ("adoption", "dose")
+
+    units: tuple[Text, ...] = Field(
+        min_length=1, description="codes of the treated units, in quotes"
+    )
+    steps: tuple[Step, ...] = Field(
+        min_length=1, description="the dated ledger, in order; the first step is adoption"
+    )
+    anticipation: int = Field(
+        0, ge=0, description="periods before adoption kept out of the reference and the fit"
+    )
+
+
+class Comparison(ConfigModel):
+    """Which units may serve as donors: all others unless it says otherwise."""
+
+    reserved: ClassVar[tuple[str, ...]] = ("within", "against")
+
+    largest: int | None = Field(
+        None, ge=2, description="keep this many, by persons in the last period before anticipation"
+    )
+    units: Annotated[Texts, MinLen(2)] | None = Field(
+        None, description="codes of the donors; neither this nor largest: all"
+    )
+    exclude: Texts = Field((), description="codes of units that may not be donors")
+    treated_from: dict[str, Period] = Field(
+        {}, description="donors that adopt after the window, with the period in which they do"
+    )
+
+
+class Population(ConfigModel):
+    """Who is counted (sources with a register)."""
+
+    kind: PopulationKind = Field(
+        description="residents; current_recipients (descriptive, who they are may change with the"
+        " reform); prior_recipients (frozen before the reform); tables have as_published"
+    )
+    months: int | None = Field(
+        None, ge=1, description="prior_recipients: length of the selection window; default 12"
+    )
+
+
+PopulationField = Annotated[
+    Population, BeforeValidator(_population, json_schema_input_type=Population | PopulationKind)
+]
+
+
+class Outcome(ConfigModel):
+    """One outcome of the reform."""
+
+    reserved: ClassVar[tuple[str, ...]] = ("source", "per", "scale")
+
+    measured_in: Text = Field(description="unit of measurement, e.g. percentage points")
+    label: Text | None = Field(None, description="words for figures; default: the source's")
+    population: PopulationField | None = Field(
+        None, description="whom this outcome counts; default: the reform's population"
+    )
+    smallest_effect_of_interest: float | None = Field(
+        None, gt=0, description="smallest effect that would matter, as measured_in"
+    )
+    max_months: int | None = Field(
+        None, ge=1, description="spell_months only: longer spells count this many; default 12"
+    )
+
+
+class Headline(ConfigModel):
+    """The one effect named in advance; all others are labelled exploratory."""
+
+    outcome: str = Field(description="one of outcomes")
+    group: str = Field("all", description="all, or a group's name, e.g. family=with_children")
+    estimator: str = Field(description="one of the labels under estimators")
+
+
+class Estimator(BaseModel):
+    """One estimator; keys other than these are options of its method."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    method: str | None = Field(None, description="file stem of the method; default: the label")
+    weights: WeightKind = Field(
+        "equal", description="equal, or persons_pre: mean persons before (did and event_study)"
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The method's own options."""
+        return dict(self.model_extra or {})
+
+
+EstimatorField = Annotated[
+    Estimator, BeforeValidator(_empty_as_mapping, json_schema_input_type=Estimator | None)
+]
+
+
+class Reform(ConfigModel):
+    """A reform file, ``config/reforms/<name>.yaml``."""
+
+    reserved: ClassVar[tuple[str, ...]] = ("covariates", "inference", "language")
+
+    title: Text = Field(description="one line for figures and the report")
+    question: Text | None = Field(None, description="what is asked, in one sentence")
+    notes: tuple[Text, ...] = Field((), description="what a reader of the results must know")
+    source: str = Field(description="file stem of a file in config/sources")
+    geography: int | None = Field(
+        None, ge=1900, le=2100, description="territory year that unit codes belong to"
+    )
+    population: PopulationField | None = Field(
+        None, description="whom outcomes count unless they say otherwise (registers)"
+    )
+    window: Window = Field(description="periods that are used: {from: 2017-01, to: 2022-08}")
+    treatment: Treatment = Field(description="who adopts the reform and when")
+    comparison: Annotated[
+        Comparison,
+        BeforeValidator(_comparison, json_schema_input_type=Comparison | Literal["all"]),
+    ] = Field(Comparison.model_construct(), description="all, {largest: 24} or {units: [...]}")
+    outcomes: dict[str, Outcome] = Field(
+        min_length=1, description="outcomes of the source by name, each with measured_in"
+    )
+    groups: Annotated[
+        tuple[GroupEntry, ...],
+        BeforeValidator(
+            _groups,
+            json_schema_input_type=list[
+                str | list[str | dict[str, list[str]]] | dict[str, list[str]]
+            ]
+            | dict[str, list[str]],
+        ),
+    ] = Field((), description="group variables, crosses as lists; everybody is always there")
+    headline: Headline = Field(description="the one effect named in advance")
+    estimators: dict[Name, EstimatorField] = Field(
+        min_length=1, description="label: {method (default: the label), weights, options}"
+    )
+
+
+class Disclosure(ConfigModel):
+    """Which cells are too small to be shown."""
+
+    min_persons: int = Field(10, ge=5, description="smallest number of persons in a shown cell")
+
+
+class Settings(ConfigModel):
+    """``config/config.yaml``: what holds for all reforms."""
+
+    reforms: Literal["all"] | tuple[Name, ...] = Field(
+        "all", description="all, or the names of the reforms to run"
+    )
+    data_dir: Text = Field(
+        "data", description="folder with data files; environment REFORMEVAL_DATA overrides it"
+    )
+    restricted_dir: Text = Field(
+        "restricted", description="folder for person-level data, never published"
+    )
+    seed: int = Field(20200301, ge=0, description="seed of everything that is drawn")
+    ci_level: float = Field(
+        0.95, gt=0.5, lt=1, description="confidence level; where it cannot be had, the nearest"
+    )
+    disclosure: Disclosure = Field(
+        Disclosure.model_construct(), description="which cells are too small to be shown"
+    )

@@ -1,0 +1,198 @@
+"""From a reform file, its source and the settings to the slices that jobs read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from itertools import product
+
+import yaml
+
+from reformeval import periods, spec
+from reformeval.config.models import GroupEntry, Population, Reform, Settings, Source
+from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
+
+DEFAULT_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Study:
+    """One reform with everything that its results depend on.
+
+    Attributes
+    ----------
+    name
+        File stem of the reform file.
+    source_name
+        File stem of the source file.
+    """
+
+    name: str
+    reform: Reform
+    source_name: str
+    source: Source
+    settings: Settings
+
+
+def expand_groups(entries: Collection[GroupEntry], source: Source) -> tuple[spec.Group, ...]:
+    """Give every group of a reform, everybody first, in the order of the reform file.
+
+    Variables and values that the source does not have are passed over: `config.rules` reports
+    them.
+    """
+    known = source.group_values()
+    found: dict[spec.Group, None] = {spec.Group(): None}
+    for entry in entries:
+        if any(variable not in known for variable, _ in entry):
+            continue
+        choices = [
+            [(variable, value) for value in (known[variable] if values is None else values)]
+            for variable, values in entry
+        ]
+        found |= {spec.Group(terms): None for terms in product(*choices)}
+    return tuple(found)
+
+
+def timing(study: Study) -> spec.Timing:
+    """Window, steps and anticipation as dates."""
+    reform, frequency = study.reform, study.source.frequency
+
+    def parsed(text: str) -> date:
+        return periods.parse(text, frequency)
+
+    return spec.Timing(
+        frequency=frequency,
+        first=parsed(reform.window.first),
+        last=parsed(reform.window.last),
+        dropped=tuple(sorted(parsed(text) for text in reform.window.drop)),
+        steps=tuple(
+            spec.Step(step.id, parsed(step.start), step.label or step.id)
+            for step in reform.treatment.steps
+        ),
+        anticipation=reform.treatment.anticipation,
+    )
+
+
+def comparison(study: Study) -> spec.Comparison:
+    """Which units may serve as donors."""
+    given = study.reform.comparison
+    return spec.Comparison(given.largest, given.units, given.exclude)
+
+
+def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
+    """Outcomes with labels and populations filled in."""
+    return tuple(
+        spec.Outcome(
+            name=name,
+            population=_population(study, given.population or study.reform.population),
+            measured_in=given.measured_in,
+            label=given.label or study.source.default_outcome_label(name),
+            smallest_effect_of_interest=given.smallest_effect_of_interest,
+            max_months=(given.max_months or DEFAULT_MONTHS if name == "spell_months" else None),
+        )
+        for name, given in study.reform.outcomes.items()
+    )
+
+
+def _population(study: Study, given: Population | None) -> spec.Population:
+    if given is None or not study.source.is_register:
+        return spec.Population("as_published")
+    selects = given.kind == "prior_recipients"
+    return spec.Population(given.kind, (given.months or DEFAULT_MONTHS) if selects else None)
+
+
+def panel_spec(study: Study) -> spec.PanelSpec:
+    """Give what `check_data` and `build_panel` read."""
+    return spec.PanelSpec(
+        reform=study.name,
+        timing=timing(study),
+        treated=study.reform.treatment.units,
+        comparison=comparison(study),
+        outcomes=outcomes(study),
+        groups=expand_groups(study.reform.groups, study.source),
+        min_persons=study.settings.disclosure.min_persons,
+    )
+
+
+def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
+    """Give what `estimate_effects` reads for one estimator label."""
+    given = study.reform.estimators[label]
+    groups = expand_groups(study.reform.groups, study.source)
+    return spec.EstimateSpec(
+        reform=study.name,
+        label=label,
+        method=given.method or label,
+        timing=timing(study),
+        outcomes=tuple(study.reform.outcomes),
+        groups=tuple(group.name for group in groups),
+        weights=given.weights,
+        options=given.options,
+        seed=study.settings.seed,
+    )
+
+
+def assess_spec(study: Study) -> spec.AssessSpec:
+    """Give what `assess_effects` reads."""
+    return spec.AssessSpec(
+        reform=study.name,
+        timing=timing(study),
+        estimators=tuple(estimate_spec(study, label) for label in study.reform.estimators),
+        outcomes=outcomes(study),
+        headline=headline(study),
+        ci_level=study.settings.ci_level,
+        min_persons=study.settings.disclosure.min_persons,
+        seed=study.settings.seed,
+    )
+
+
+def headline(study: Study) -> spec.Headline:
+    """Give the effect that the reform file names in advance."""
+    given = study.reform.headline
+    return spec.Headline(given.outcome, given.group, given.estimator)
+
+
+def report_spec(study: Study) -> ReportSpec:
+    """Give what figures, tables and the report read beyond the artefacts."""
+    reform, source = study.reform, study.source
+    estimators = [estimate_spec(study, label) for label in reform.estimators]
+    return ReportSpec(
+        reform=study.name,
+        title=reform.title,
+        question=reform.question or "",
+        notes=reform.notes,
+        timing=timing(study),
+        treated=reform.treatment.units,
+        comparison=comparison(study),
+        outcomes=outcomes(study),
+        groups=expand_groups(reform.groups, source),
+        estimators=tuple(Estimator.of(one) for one in estimators),
+        headline=headline(study),
+        ci_level=study.settings.ci_level,
+        min_persons=study.settings.disclosure.min_persons,
+        source=SourceInfo(
+            name=study.source_name,
+            title=source.title,
+            kind=source.kind,
+            obtain=source.obtain,
+            licence=source.licence,
+            notes=source.notes,
+        ),
+        is_simulated=source.kind == "simulated",
+        config=resolved_yaml(study),
+        seed=study.settings.seed,
+    )
+
+
+def resolved_yaml(study: Study) -> str:
+    """Reform, source and settings with all defaults filled in, as YAML without folders' paths."""
+    reform = study.reform.model_dump(mode="json", by_alias=True)
+    reform["groups"] = [g.name for g in expand_groups(study.reform.groups, study.source)]
+    shown = {
+        "reform": {study.name: reform},
+        "source": {study.source_name: study.source.model_dump(mode="json", by_alias=True)},
+        "settings": study.settings.model_dump(
+            mode="json", exclude={"reforms", "data_dir", "restricted_dir"}
+        ),
+    }
+    return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=96)

@@ -1,0 +1,317 @@
+"""What the keys of a reform file must satisfy together, and given its source."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from reformeval.config import rules_time
+from reformeval.config.models import (
+    Comparison,
+    Estimator,
+    GroupEntry,
+    Headline,
+    Outcome,
+    Population,
+    Source,
+    Treatment,
+)
+from reformeval.config.resolve import expand_groups
+from reformeval.config.yaml_marks import Document, Path, dotted
+from reformeval.errors import did_you_mean
+from reformeval.estimators import _discover
+
+MAX_MONTHS_OUTCOME = "spell_months"
+_NEEDS_RESIDENTS = ("recipients", "recipients_per_1000")
+_WITH_PERSONS_PRE = ("did", "event_study")
+
+
+def check(
+    document: Document,
+    keys: Mapping[str, Any],
+    sources: Mapping[str, Source],
+    source_names: Collection[str],
+) -> None:
+    """Report what is wrong with a reform beyond the shape of single keys.
+
+    Parameters
+    ----------
+    document
+        The reform file; problems are added to it.
+    keys
+        Its valid keys (`validation.by_key`).
+    sources
+        Sources that could be read.
+    source_names
+        All source files, those with faults included.
+    """
+    name = keys.get("source")
+    if name is not None and name not in source_names:
+        document.add(
+            ("source",),
+            f"`source`: there is no config/sources/{name}.yaml",
+            did_you_mean(name, source_names),
+        )
+    source = sources.get(name) if name is not None else None
+    _units(document, keys, source)
+    _estimators(document, keys.get("estimators") or {})
+    _headline(document, keys, source)
+    if source is not None:
+        rules_time.check(document, keys, source)
+        _outcomes(document, keys, source)
+        _groups(document, keys.get("groups") or (), source)
+        _geography(document, keys.get("geography"), source)
+
+
+def _geography(document: Document, year: int | None, source: Source) -> None:
+    own = getattr(source, "geography", None)
+    if year is not None and own is not None and year != own:
+        document.add(
+            ("geography",), f"`geography`: the source's unit codes are of {own}, not {year}"
+        )
+
+
+def _units(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
+    treatment: Treatment | None = keys.get("treatment")
+    comparison: Comparison | None = keys.get("comparison")
+    treated = treatment.units if treatment else ()
+    named: list[tuple[Path, str]] = [
+        (("treatment", "units", i), unit) for i, unit in enumerate(treated)
+    ]
+    if comparison:
+        for key in ("units", "exclude"):
+            listed = getattr(comparison, key) or ()
+            named += [(("comparison", key, i), unit) for i, unit in enumerate(listed)]
+        named += [(("comparison", "treated_from", unit), unit) for unit in comparison.treated_from]
+        _comparison(document, comparison, treated)
+    seen: set[tuple[Path, str]] = set()
+    for path, unit in named:
+        if (path[:-1], unit) in seen:
+            document.add(path, f"`{dotted(path)}`: '{unit}' is listed twice", "delete one")
+        seen.add((path[:-1], unit))
+    if source is not None and source.is_register:
+        _known_units(document, named, source.unit_labels() or {})
+
+
+def _known_units(
+    document: Document, named: list[tuple[Path, str]], labels: Mapping[str, str]
+) -> None:
+    names = {**{label.casefold(): code for code, label in labels.items()}, **{c: c for c in labels}}
+    for path, unit in named:
+        if labels and unit not in labels:
+            near = get_close_matches(unit.casefold(), names, n=1)
+            code = names[near[0]] if near else None
+            fix = f'did you mean "{code}" ({labels[code]})?' if code else did_you_mean(unit, labels)
+            document.add(path, f"`{dotted(path)}`: the source has no unit '{unit}'", fix)
+
+
+def _comparison(document: Document, comparison: Comparison, treated: Collection[str]) -> None:
+    if comparison.largest is not None and comparison.units is not None:
+        document.add(
+            ("comparison", "units"),
+            "`comparison` has both largest and units",
+            "keep one: units names the donors, largest chooses them by size",
+        )
+    for i, unit in enumerate(comparison.units or ()):
+        path: Path = ("comparison", "units", i)
+        if unit in treated:
+            document.add(
+                path,
+                f"`{dotted(path)}`: '{unit}' is treated and cannot be its own donor",
+                "take it out of comparison.units or of treatment.units",
+            )
+        elif unit in comparison.exclude:
+            document.add(
+                path,
+                f"`{dotted(path)}`: '{unit}' is also listed under comparison.exclude",
+                "take it out of one of the two",
+            )
+    for key in ("exclude", "treated_from"):
+        for i, unit in enumerate(getattr(comparison, key)):
+            if unit in treated:
+                path = ("comparison", key, i if key == "exclude" else unit)
+                document.add(
+                    path,
+                    f"`{dotted(path)}`: '{unit}' is treated, so it is no donor anyway",
+                    f"take it out of comparison.{key} or of treatment.units",
+                )
+
+
+def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> None:
+    outcomes: Mapping[str, Outcome] = keys.get("outcomes") or {}
+    default: Population | None = keys.get("population")
+    _population(document, ("population",), default, source, keys)
+    for name, outcome in outcomes.items():
+        path: Path = ("outcomes", name)
+        if name not in source.outcome_names():
+            document.add(
+                path,
+                f"`{dotted(path)}`: the source has no outcome '{name}'",
+                did_you_mean(name, source.outcome_names()),
+            )
+            continue
+        _population(document, (*path, "population"), outcome.population, source, keys)
+        if outcome.max_months is not None and name != MAX_MONTHS_OUTCOME:
+            document.add(
+                (*path, "max_months"),
+                f"`{dotted(path)}.max_months` is only for {MAX_MONTHS_OUTCOME}",
+                "take it out",
+            )
+        # A population with a fault of its own was reported as that.
+        if source.is_register and ("population" in keys or outcome.population):
+            _counted(document, path, name, outcome.population or default)
+
+
+def _counted(document: Document, path: Path, name: str, population: Population | None) -> None:
+    if population is None:
+        document.add(
+            path,
+            f"`{dotted(path)}` does not say whom it counts",
+            "give the reform or the outcome a population: residents, prior_recipients or "
+            "current_recipients",
+        )
+    elif name in _NEEDS_RESIDENTS and population.kind != "residents":
+        document.add(
+            path,
+            f"`{dotted(path)}` counts recipients among residents, not among {population.kind}",
+            "give it population: residents",
+        )
+
+
+def _population(
+    document: Document,
+    path: Path,
+    population: Population | None,
+    source: Source,
+    keys: Mapping[str, Any],
+) -> None:
+    if population is None:
+        return
+    if population.kind not in source.populations():
+        fix = (
+            did_you_mean(population.kind, source.populations())
+            if source.is_register
+            else "take it out: a table says itself whom it counts"
+        )
+        document.add(path, f"`{dotted(path)}`: the source cannot count {population.kind}", fix)
+    elif population.months is not None and population.kind != "prior_recipients":
+        document.add(path, f"`{dotted(path)}.months` is only for prior_recipients", "take it out")
+    elif population.kind == "prior_recipients":
+        _selection(document, path, population.months or 12, source, keys.get("treatment"))
+
+
+def _selection(
+    document: Document, path: Path, months: int, source: Source, treatment: Treatment | None
+) -> None:
+    """Ask that the selection window of prior recipients lies inside the source."""
+    before = rules_time.months_before(source, treatment) if treatment else None
+    if before is not None and before < months:
+        document.add(
+            path,
+            f"`{dotted(path)}`: prior_recipients are chosen over {months} months before "
+            f"adoption and its anticipation, and the source has {before}",
+            "choose fewer months",
+        )
+
+
+def _groups(document: Document, entries: Collection[GroupEntry], source: Source) -> None:
+    known = source.group_values()
+    for i, entry in enumerate(entries):
+        variables = [variable for variable, _ in entry]
+        for variable, values in entry:
+            path: Path = ("groups", i)
+            if not isinstance(document.data["groups"], list):
+                path = ("groups", variable)
+            if variable not in known:
+                document.add(
+                    path,
+                    f"`groups`: the source has no group variable '{variable}'",
+                    did_you_mean(variable, known),
+                )
+                continue
+            if variables.count(variable) > 1:
+                document.add(path, f"`groups`: '{variable}' is crossed with itself")
+            for value in values or ():
+                if value not in known[variable]:
+                    document.add(
+                        path,
+                        f"`groups`: {variable} has no value '{value}'",
+                        did_you_mean(value, known[variable]),
+                    )
+
+
+def _headline(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
+    headline: Headline | None = keys.get("headline")
+    if headline is None:
+        return
+    outcomes: Mapping[str, Outcome] | None = keys.get("outcomes")
+    estimators: Mapping[str, Estimator] | None = keys.get("estimators")
+    for key, value, declared in (
+        ("outcome", headline.outcome, outcomes),
+        ("estimator", headline.estimator, estimators),
+    ):
+        if declared is not None and value not in declared:
+            document.add(
+                ("headline", key),
+                f"`headline.{key}`: '{value}' is not one of {key}s",
+                did_you_mean(value, declared),
+            )
+    if source is not None and keys.get("groups") is not None:
+        groups = [group.name for group in expand_groups(keys["groups"], source)]
+        if headline.group not in groups:
+            document.add(
+                ("headline", "group"),
+                f"`headline.group`: '{headline.group}' is not one of groups",
+                did_you_mean(headline.group, groups),
+            )
+    outcome = (outcomes or {}).get(headline.outcome)
+    population = (outcome.population if outcome else None) or keys.get("population")
+    if outcome and population and population.kind == "current_recipients":
+        document.add(
+            ("headline", "outcome"),
+            f"`headline.outcome`: '{headline.outcome}' counts current_recipients and is only "
+            "descriptive: who is a recipient may change with the reform",
+            "choose an outcome of residents or prior_recipients",
+        )
+
+
+def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None:
+    methods = _discover.methods()
+    for label, estimator in estimators.items():
+        path: Path = ("estimators", label)
+        method = estimator.method or label
+        if method not in methods:
+            at = (*path, "method") if estimator.method else path
+            fix = did_you_mean(method, methods)
+            if not estimator.method:
+                fix += f" (or name the method: {label}: {{method: {methods[0]}}})"
+            document.add(at, f"`{dotted(at)}`: there is no method '{method}'", fix)
+            continue
+        if estimator.weights == "persons_pre" and method not in _WITH_PERSONS_PRE:
+            document.add(
+                (*path, "weights"),
+                f"`{dotted(path)}.weights`: persons_pre is only for "
+                f"{' and '.join(_WITH_PERSONS_PRE)}",
+                "take it out",
+            )
+        if estimator.options:
+            _options(document, path, method, estimator.options)
+
+
+def _options(document: Document, path: Path, method: str, options: Mapping[str, Any]) -> None:
+    # Only a method with options is imported, so that reading config stays quick.
+    module = _discover.load(method)
+    examine = getattr(module, "check_options", None)
+    if examine is None:
+        for option in options:
+            document.add(
+                (*path, option),
+                f"unknown key `{dotted((*path, option))}`",
+                did_you_mean(option, ["method", "weights"]),
+            )
+        return
+    for problem in examine(options):
+        key: str | None = next((key for key in options if key in problem), None)
+        at = (*path, key) if key else path
+        document.add(at, f"`{dotted(at)}`: {problem}")

@@ -1,0 +1,193 @@
+"""How a data file is written: encoding, separator, decimal mark; and its cells as text."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from reformeval.errors import Problem, UserError
+from reformeval.sources import _cells
+from reformeval.sources._csv import read_csv, read_text
+
+SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE_LINES = 200
+_MISSING = (".", "..", ":", "-", "–", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "x")
+_SUPPRESSED = ("*", "**", "<5", "< 5", "<4", "c")
+_SPACES = " \u00a0\u202f"
+_NUMBER_LIKE = re.compile(rf"[-+]?[\d.,{_SPACES}]*\d[\d.,{_SPACES}]*(?:[eE][-+]?\d+)?")
+# Cells that leave no doubt about the decimal mark: not three digits behind it, or more before it.
+_SURE = {
+    mark: re.compile(
+        rf"[-+]?(?:[\d{other}{_SPACES}]*{mark}(?:\d{{1,2}}|\d{{4,}})|0{mark}\d+|\d{{4,}}{mark}\d+"
+        rf"|\d{{1,3}}(?:[{other}{_SPACES}]\d{{3}})+{mark}\d+)(?:[eE][-+]?\d+)?"
+    )
+    for mark, other in ((",", "."), (r"\.", ","))
+}
+_SURE["."] = _SURE.pop(r"\.")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A data file as text.
+
+    Attributes
+    ----------
+    frame
+        Every cell a string; empty cells are "".
+    numeric
+        Columns whose cells are numbers, missing marks aside.
+    missing, suppressed
+        Marks found in them.
+    """
+
+    path: Path
+    format: Literal["csv", "parquet"]
+    frame: pl.DataFrame
+    numeric: frozenset[str]
+    encoding: str = "utf-8"
+    separator: str = ","
+    decimal: Literal[".", ","] = "."
+    thousands: str | None = None
+    missing: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
+
+    def numbers(self, column: str) -> pl.Series:
+        """Cells of a numeric column as floats, nulls where there is none."""
+        cells = self.frame[column].str.strip_chars()
+        if self.thousands is not None:
+            for mark in _SPACES if self.thousands == " " else self.thousands:
+                cells = cells.str.replace_all(mark, "", literal=True)
+        return cells.str.replace(self.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+
+
+def open_file(path: Path) -> Table:
+    """Read a CSV (packed by gzip or not) or Parquet file, guessing how it is written.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, or is neither.
+    """
+    if not path.is_file():
+        raise UserError(Problem("there is no such file", str(path), "correct --data"))
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == b"PAR1":
+        return _parquet(path)
+    encoding = _encoding(path, start)
+    text = read_text(path, encoding)
+    separator = _separator(text)
+    return _described(path, read_csv(path, text, separator), encoding, separator)
+
+
+def _parquet(path: Path) -> Table:
+    try:
+        raw = pl.read_parquet(path)
+    except Exception as error:  # a damaged file can fail in any layer below
+        told = (str(error).splitlines() or ["damaged"])[0]
+        raise UserError(Problem(f"cannot be read as Parquet: {told}", str(path))) from None
+    if raw.is_empty():
+        raise UserError(Problem("the file has no rows", str(path), "choose another file"))
+    numeric, columns = [], {}
+    for name in raw.columns:
+        texts = _cells.as_text(raw[name])
+        if texts is None and raw[name].dtype.is_numeric():
+            texts = raw[name].cast(pl.String).fill_null("")
+        if texts is None and raw[name].dtype == pl.Boolean:
+            texts = raw[name].cast(pl.Int8).cast(pl.String).fill_null("")
+        if texts is not None:
+            columns[name] = texts
+            if raw[name].dtype.is_numeric() or raw[name].dtype == pl.Boolean:
+                numeric.append(name)
+    return Table(path, "parquet", pl.DataFrame(columns), frozenset(numeric))
+
+
+def _encoding(path: Path, start: bytes) -> str:
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    data = path.read_bytes()
+    if start[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except Exception:  # read_text says what is wrong with it
+            return "utf-8"
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _separator(text: str) -> str:
+    """Find the mark that splits most lines into the same number of fields, more than one."""
+    lines = [line for line in text.splitlines()[: _SAMPLE_LINES + 1] if line.strip()]
+
+    def score(separator: str) -> tuple[float, int]:
+        try:
+            rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+        except csv.Error:
+            return (0.0, 0)
+        width = len(rows[0]) if rows else 0
+        same = sum(len(row) == width for row in rows) / max(len(rows), 1)
+        return (same, width) if width > 1 else (0.0, 0)
+
+    return max(SEPARATORS, key=score)
+
+
+def _described(path: Path, frame: pl.DataFrame, encoding: str, separator: str) -> Table:
+    cells = {name: frame[name].str.strip_chars().unique().to_list() for name in frame.columns}
+    marks = {*_MISSING, *_SUPPRESSED, ""}
+    values = {name: [cell for cell in texts if cell not in marks] for name, texts in cells.items()}
+    like = {name: v for name, v in values.items() if v and all(map(_NUMBER_LIKE.fullmatch, v))}
+    every = [text for texts in like.values() for text in texts]
+    decimal = _decimal(every, separator)
+    thousands = next((mark for mark in " .," if _grouped(every, mark, decimal)), None)
+    number = _number(decimal, thousands)
+    numeric = [name for name, texts in like.items() if all(map(number.fullmatch, texts))]
+    found = {cell for name in numeric for cell in cells[name] if cell in marks}
+    return Table(
+        path,
+        "csv",
+        frame,
+        frozenset(numeric),
+        encoding,
+        separator,
+        decimal,
+        thousands,
+        tuple(mark for mark in _MISSING if mark in found),
+        tuple(mark for mark in _SUPPRESSED if mark in found),
+    )
+
+
+def _decimal(texts: Sequence[str], separator: str) -> Literal[".", ","]:
+    """Find the decimal mark; three digits after one mark may as well be thousands."""
+    if any(_SURE[","].fullmatch(text) for text in texts):
+        return ","
+    if any(_SURE["."].fullmatch(text) for text in texts):
+        return "."
+    return "," if separator != "," and any("," in text for text in texts) else "."
+
+
+def _grouped(texts: Sequence[str], mark: str, decimal: str) -> bool:
+    spaces = _SPACES if mark == " " else re.escape(mark)
+    group = re.compile(rf"[-+]?\d{{1,3}}(?:[{spaces}]\d{{3}})+(?:[.,]\d+)?")
+    return mark != decimal and any(group.fullmatch(text) for text in texts)
+
+
+def _number(decimal: str, thousands: str | None) -> re.Pattern[str]:
+    d = re.escape(decimal)
+    digits = r"\d+"
+    if thousands is not None:
+        spaces = _SPACES if thousands == " " else re.escape(thousands)
+        digits = rf"(?:\d{{1,3}}(?:[{spaces}]\d{{3}})+|\d+)"
+    return re.compile(rf"[-+]?(?:{digits}(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?")
