@@ -1,0 +1,115 @@
+"""Treatment calendar: which unit is treated when, and which periods no estimator uses."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reformeval import periods
+from reformeval.figures import _layout, _time, style
+from reformeval.report.results import Results
+from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import say
+from reformeval.spec import Timing
+
+MOST_ROWS = 60
+BEFORE, NEVER = "#bfd9ea", "#dedede"
+STEPS = ("#D55E00", "#A63603", "#7F2704", "#5a1a02")
+LEFT = 1.75
+Span = tuple[date, date, str]
+
+
+def draw(results: Results, spec: ReportSpec, outcome: str = "", label: str = "") -> Figure:
+    """Units by periods: before, anticipation, each step, never treated, dropped.
+
+    Parameters
+    ----------
+    results, spec
+        The reform.
+    outcome, label
+        Not used: the calendar is the same for all.
+    """
+    del outcome, label
+    treated, donors = results.treated, results.donors
+    folded = len(treated) + len(donors) > MOST_ROWS
+    names = [results.unit_labels[code] for code in treated]
+    names += (
+        [say("figure.calendar.donors", n=len(donors))]
+        if folded
+        else [results.unit_labels[code] for code in donors]
+    )
+    left_out = results.units.filter(pl.col("role") == "left_out").height
+    row = min(0.2, 8.0 / len(names)) if len(names) > 6 else 0.32
+    view = _layout.page(
+        say("figure.calendar.title"),
+        say("figure.calendar.subtitle", treated=len(treated), donors=len(donors)),
+        [""],
+        [
+            *_time.reform_key(spec.timing, marks=False),
+            say("figure.calendar.left_out", n=left_out) if left_out else "",
+        ],
+        key=_key(spec.timing),
+        panel_height=row * len(names),
+        left=LEFT,
+    )
+    ax = view.panels[0]
+    for i in range(len(names)):
+        _row(ax, i, spec.timing, treated=i < len(treated))
+    ax.set_ylim(len(names), 0)
+    ax.set_yticks(np.arange(len(names)) + 0.5, names)
+    ax.tick_params(axis="y", length=0, labelsize=min(8.5, row * 46))
+    for tick in ax.get_yticklabels()[: len(treated)]:
+        tick.set_fontweight("bold")
+    ax.spines["left"].set_visible(False)
+    _time.time_axis(view, spec.timing)
+    return view.figure
+
+
+def _key(timing: Timing) -> list[_layout.Handle]:
+    handles: list[_layout.Handle] = [_layout.swatch(BEFORE, say("figure.calendar.before"))]
+    if timing.anticipation:
+        handles.append(_layout.swatch(style.SHADE, say("figure.calendar.anticipation")))
+    several = len(timing.steps) > 1
+    for i in range(len(timing.steps)):
+        text = say("figure.calendar.step", n=i + 1) if several else say("figure.calendar.reform")
+        handles.append(_layout.swatch(STEPS[i % len(STEPS)], text))
+    handles.append(_layout.swatch(NEVER, say("figure.calendar.donor")))
+    if timing.dropped:
+        handles.append(_layout.swatch("white", say("figure.calendar.dropped"), "/////"))
+    return handles
+
+
+def _row(ax: Axes, at: int, timing: Timing, treated: bool) -> None:
+    """Draw one unit's spans, then the dropped periods over them."""
+    per, h = _time.PER_YEAR[timing.frequency], _time.half(timing)
+    for start, stop, colour in _spans(timing) if treated else [(timing.first, timing.last, NEVER)]:
+        count = periods.number(stop, timing.frequency) - periods.number(start, timing.frequency)
+        if count >= 0:
+            left = _time.year(start, timing) - h
+            ax.broken_barh([(left, (count + 1) / per)], (at + 0.07, 0.86), facecolor=colour)
+    for period in timing.dropped:
+        ax.broken_barh(
+            [(_time.year(period, timing) - h, 1 / per)], (at + 0.07, 0.86), facecolor="white",
+            edgecolor=style.MUTED, hatch="/////", linewidth=0,
+        )  # fmt: skip
+
+
+def _spans(timing: Timing) -> list[Span]:
+    """First and last period and colour of what a treated unit goes through."""
+
+    def before(period: date) -> date:
+        return periods.shift(period, -1, timing.frequency)
+
+    spans: list[Span] = [(timing.first, timing.pre_end, BEFORE)]
+    if timing.anticipation:
+        first = periods.shift(timing.pre_end, 1, timing.frequency)
+        spans.append((first, before(timing.adoption), style.SHADE))
+    starts = [step.start for step in timing.steps]
+    stops = [*(before(start) for start in starts[1:]), timing.last]
+    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        spans.append((start, stop, STEPS[i % len(STEPS)]))
+    return spans

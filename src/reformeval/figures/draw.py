@@ -1,0 +1,51 @@
+"""All figures of a reform: which there are, and writing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from reformeval.figures import (
+    calendar,
+    effects,
+    event_study,
+    gaps,
+    placebos,
+    raw_means,
+    style,
+    synthetic_control,
+)
+from reformeval.figures.plan import planned
+from reformeval.report.results import Results, read
+from reformeval.report.spec import ReportSpec
+
+Draw = Callable[[Results, ReportSpec, str, str], Figure]
+
+KINDS: dict[str, Draw] = {
+    "calendar": calendar.draw,
+    "raw_means": raw_means.draw,
+    "effects": effects.draw,
+    "event_study": event_study.draw,
+    "synthetic_control": synthetic_control.draw,
+    "gaps": gaps.draw,
+    "placebos": placebos.draw,
+}
+
+
+def draw_figures(folder: Path, spec: ReportSpec) -> None:
+    """Write every figure of a reform as PNG and PDF under ``<folder>/figures``.
+
+    Parameters
+    ----------
+    folder
+        ``results/<reform>``, with all artefacts up to the checks.
+    spec
+        The reform, as the report shows it.
+    """
+    results = read(folder, spec)
+    for figure in planned(spec):
+        with style.context():
+            drawn = KINDS[figure.kind](results, spec, figure.outcome, figure.label)
+        style.save(drawn, folder / "figures" / figure.name)

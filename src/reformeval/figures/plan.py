@@ -1,0 +1,43 @@
+"""Which figures a reform has; apart from `figures.draw`, which imports matplotlib."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reformeval.report.spec import ReportSpec
+
+BY_OUTCOME = ("effects", "raw_means", "event_study", "synthetic_control", "gaps", "placebos")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One figure: its kind, its outcome ("" for the calendar) and its estimator label or ""."""
+
+    kind: str
+    outcome: str
+    label: str
+    name: str
+
+
+def planned(spec: ReportSpec) -> list[Planned]:
+    """List the figures of a reform: the calendar, then by outcome and kind.
+
+    Kinds that show one estimator are drawn for each label of their method; from the second label
+    on, its name is part of the file's.
+    """
+    figures = [Planned("calendar", "", "", "calendar")]
+    for outcome in spec.outcomes:
+        for kind in BY_OUTCOME:
+            for i, label in enumerate(_labels(spec, kind)):
+                stem = f"{kind}_{label}" if i else kind
+                figures.append(Planned(kind, outcome.name, label, f"{stem}_{outcome.name}"))
+    return figures
+
+
+def _labels(spec: ReportSpec, kind: str) -> tuple[str, ...]:
+    """Estimator labels a kind is drawn for; one empty label where it needs none."""
+    if kind == "event_study":
+        return spec.labels_of("event_study")
+    if kind in ("synthetic_control", "gaps"):
+        return spec.labels_of("synthetic_control")
+    return ("",)

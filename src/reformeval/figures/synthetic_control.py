@@ -1,0 +1,77 @@
+"""Counterfactual path: the treated units and what the estimator says without the reform."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reformeval.figures import _layout, _time, style
+from reformeval.report.results import Curves, Results, group_label
+from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import say
+
+
+def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
+    """Observed and counterfactual path of the treated units, by group.
+
+    Parameters
+    ----------
+    results, spec
+        The reform.
+    outcome
+        Name of the outcome.
+    label
+        Estimator label whose paths are shown.
+    """
+    what = spec.outcome(outcome)
+    single = len(spec.groups) == 1
+    names = (results.treated_name, say("figure.synthetic_control.counterfactual"))
+    view = _layout.page(
+        say("figure.synthetic_control.title", outcome=what.label, treated=results.treated_name),
+        say("figure.synthetic_control.subtitle"),
+        [group_label(spec, group) for group in spec.groups],
+        [
+            *_time.reform_key(spec.timing),
+            say("figure.synthetic_control.footnote", n=len(results.donors)),
+        ],
+        key=() if single else _key(*names),
+    )
+    estimates = results.estimates[label]
+    for ax, group in zip(view.panels, spec.groups, strict=True):
+        curves = estimates.curves(outcome, group.name)
+        if curves is None:
+            row = results.att(outcome, group.name, label)
+            _layout.refused_panel(ax, row)
+        else:
+            _panel(ax, curves, spec, names if single else None)
+    _time.time_axis(view, spec.timing, room=0.16 if single else 0.0)
+    _time.mark_reform(view, spec.timing)
+    _layout.y_label(view, what.measured_in)
+    return view.figure
+
+
+def _key(treated: str, counterfactual: str) -> list[_layout.Handle]:
+    return [
+        _layout.stroke(style.TREATED, treated, 2.0),
+        _layout.stroke(style.CONTRAST, counterfactual, 1.8, "--"),
+        _layout.swatch("#f6d9c5", say("figure.synthetic_control.gap")),
+    ]
+
+
+def _panel(ax: Axes, curves: Curves, spec: ReportSpec, names: tuple[str, str] | None) -> None:
+    x = np.array([_time.year(p, spec.timing) for p in curves.periods])
+    observed, counterfactual = curves.observed[0], curves.counterfactual[0]
+    after = np.array([p >= spec.timing.adoption for p in curves.periods])
+    ax.fill_between(x, observed, counterfactual, where=after, facecolor="#f6d9c5",
+                    edgecolor="none", zorder=1)  # fmt: skip
+    ax.plot(
+        x, counterfactual, color=style.CONTRAST, linewidth=1.6, linestyle=(0, (5, 1.6)), zorder=3
+    )
+    ax.plot(x, observed, color=style.TREATED, linewidth=1.7, zorder=2.5)
+    limits = _layout.limits_around(np.concatenate([observed, counterfactual]))
+    if limits:
+        ax.set_ylim(*limits)
+    if names:
+        ends = ((observed, names[0], style.TREATED), (counterfactual, names[1], style.CONTRAST))
+        _layout.label_ends(ax, [(*_layout.last(x, y), text, colour) for y, text, colour in ends])

@@ -1,0 +1,306 @@
+"""The artefacts of one reform, read once for figures, tables and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from reformeval.artefacts import (
+    CHECKS,
+    DRAWS,
+    EFFECTS,
+    PANEL,
+    PATHS,
+    SAMPLE_FLOW,
+    TRUTH,
+    UNITS,
+    WEIGHTS,
+    Schema,
+    read_table,
+    table,
+)
+from reformeval.report import numbers
+from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import listed, say
+from reformeval.spec import Group
+
+Row = Mapping[str, Any]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+SHOWN = ("ok", "warn")
+VAGUE = ("other", "others", "none", "unknown", "yes", "no", "true", "false")
+_WORTH = {"ok": 0, "warn": 1, "refused": 2, "failed": 3}
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Paths, draws and weights of one estimator label."""
+
+    paths: pl.DataFrame
+    draws: pl.DataFrame
+    weights: pl.DataFrame
+
+    @cached_property
+    def _paths(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        return self.paths.partition_by("outcome", "group", as_dict=True)
+
+    @cached_property
+    def _placebos(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        att = self.draws.filter((pl.col("statistic") == "estimate") & (pl.col("estimand") == "att"))
+        return att.partition_by("outcome", "group", as_dict=True)
+
+    def curves(self, outcome: str, group: str) -> Curves | None:
+        """Paths of a series for all assignments; None if it was not estimated."""
+        rows = self._paths.get((outcome, group))
+        if rows is None or rows["counterfactual"].drop_nulls().is_empty():
+            return None
+        rows = rows.sort("assignment", "period")
+        units = rows.group_by("assignment", maintain_order=True).agg(pl.col("unit").first())
+        shape = (units.height, -1)
+        own = rows.filter(pl.col("assignment") == 0)
+        return Curves(
+            units=tuple(units["unit"].to_list()),
+            periods=tuple(own["period"].to_list()),
+            observed=_array(rows["observed"]).reshape(shape),
+            counterfactual=_array(rows["counterfactual"]).reshape(shape),
+            in_fit=own["in_fit"].to_numpy().astype(bool),
+        )
+
+    def placebos(self, outcome: str, group: str) -> Floats:
+        """Return the att of every assignment that has one, the reform's own first."""
+        rows = self._placebos.get((outcome, group))
+        if rows is None:
+            return np.empty(0)
+        values = _array(rows.sort("assignment")["value"])
+        return values[np.isfinite(values)] if np.isfinite(values[0]) else np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Observed and counterfactual paths of one series.
+
+    Attributes
+    ----------
+    units
+        Codes of the treated units of each assignment, joined by ``+``.
+    observed, counterfactual
+        (assignments, periods), NaN where there is none.
+    in_fit
+        (periods,) periods the estimator was fitted on.
+    """
+
+    units: tuple[str, ...]
+    periods: tuple[date, ...]
+    observed: Floats
+    counterfactual: Floats
+    in_fit: Bools
+
+
+def _array(column: pl.Series) -> Floats:
+    values: Floats = column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Values of one series by unit and period of the window, NaN where missing."""
+
+    treated: Floats
+    donors: Floats
+
+    def complete_donors(self, kept: Bools) -> Bools:
+        """Donors without a gap in any period that some unit has, as the estimators require."""
+        everything = np.vstack([self.treated, self.donors])
+        kept = kept & ~np.isnan(everything).all(axis=0)
+        gaps: Bools = np.asarray(np.isnan(self.donors[:, kept]).any(axis=1))
+        return np.logical_not(gaps)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything on disk about one reform, with the spec that names it."""
+
+    folder: Path
+    spec: ReportSpec
+    panel: pl.DataFrame
+    units: pl.DataFrame
+    effects: pl.DataFrame
+    checks: pl.DataFrame
+    truth: pl.DataFrame | None
+    flow: pl.DataFrame | None
+    estimates: Mapping[str, Estimates]
+
+    @cached_property
+    def unit_labels(self) -> dict[str, str]:
+        """Code of a unit to its name; the code where it has none."""
+        return {code: name or code for code, name in self.units["unit", "label"].iter_rows()}
+
+    @cached_property
+    def treated(self) -> list[str]:
+        """Codes of the treated units."""
+        return self._with_role("treated")
+
+    @cached_property
+    def donors(self) -> list[str]:
+        """Codes of the donors."""
+        return self._with_role("donor")
+
+    def _with_role(self, role: str) -> list[str]:
+        chosen = self.units.filter(pl.col("role") == role).sort("unit")
+        codes: list[str] = chosen["unit"].to_list()
+        return codes
+
+    def cells(self, outcome: str, group: str) -> Cells:
+        """Panel values of one series: treated units and donors by period, NaN where missing."""
+        window = self.spec.timing.periods
+        rows = self._cells.get((outcome, group))
+        found = {} if rows is None else {(u, p): v for u, p, v in rows.iter_rows()}
+
+        def grid(units: list[str]) -> Floats:
+            values = [[found.get((u, p)) for p in window] for u in units]
+            return np.array(values, dtype=np.float64).reshape(len(units), len(window))
+
+        return Cells(grid(self.treated), grid(self.donors))
+
+    @cached_property
+    def _cells(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        parts = self.panel.partition_by("outcome", "group", as_dict=True)
+        return {key: part.select("unit", "period", "value") for key, part in parts.items()}
+
+    @cached_property
+    def treated_name(self) -> str:
+        """The treated units in words; from four on their number."""
+        names = [self.unit_labels[code] for code in self.treated]
+        return listed(names) if len(names) <= 3 else say("unit.several", n=len(names))
+
+    def assignment_name(self, codes: str) -> str:
+        """Name of the units that an assignment treats, from their codes joined by ``+``."""
+        return " + ".join(self.unit_labels.get(code, code) for code in codes.split("+"))
+
+    @cached_property
+    def decimals(self) -> dict[str, int]:
+        """Decimals by outcome, the same in every figure, table and sentence."""
+        att = self.effects.filter(pl.col("estimand") == "att")
+        return {
+            outcome.name: numbers.outcome_decimals(
+                att.filter(pl.col("outcome") == outcome.name).iter_rows(named=True)
+            )
+            for outcome in self.spec.outcomes
+        }
+
+    @cached_property
+    def headline(self) -> Row | None:
+        """The headline's row of the effects, None if there is none."""
+        rows = self.effects.filter(pl.col("is_headline") & (pl.col("estimand") == "att"))
+        return best(rows.to_dicts())
+
+    def att(self, outcome: str, group: str, estimator: str) -> Row | None:
+        """Return the best row for an effect: a valid interval before a refused one."""
+        return best(self.rows(outcome, group, estimator, "att"))
+
+    def rows(self, outcome: str, group: str, estimator: str, estimand: str) -> list[Row]:
+        """Rows of the effects, in the order of the file."""
+        index: list[Row] = self._index.get((outcome, group, estimator, estimand), [])
+        return index
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str, str], list[Row]]:
+        rows: dict[tuple[str, str, str, str], list[Row]] = {}
+        for row in self.effects.iter_rows(named=True):
+            key = (row["outcome"], row["group"], row["estimator"], row["estimand"])
+            rows.setdefault(key, []).append(row)
+        return rows
+
+
+def by_worth(rows: Sequence[Row]) -> list[Row]:
+    """Sort rows, the most valid inference first; permutation before others among equals."""
+
+    def worth(row: Row) -> tuple[int, bool, bool]:
+        return (
+            _WORTH[row["status"]],
+            row["alternative"] not in (None, "two-sided"),
+            row["inference"] != "permutation",
+        )
+
+    return sorted(rows, key=worth)
+
+
+def best(rows: Sequence[Row]) -> Row | None:
+    """Return the row with the most valid inference, None if there are no rows."""
+    return next(iter(by_worth(rows)), None)
+
+
+def events(rows: list[Row], band: str) -> list[Row]:
+    """Rows of the event times of one band, of the method with the most valid inference."""
+    rows = [row for row in rows if row["band"] == band]
+    methods = sorted({row["inference"] for row in rows}, key=lambda m: (m != "permutation", m))
+
+    def refused(method: str) -> int:
+        return sum(r["ci_low"] is None for r in rows if r["inference"] == method)
+
+    if not methods:
+        return []
+    chosen = min(methods, key=refused)
+    return sorted((r for r in rows if r["inference"] == chosen), key=lambda r: r["event_time"])
+
+
+def read(folder: Path, spec: ReportSpec) -> Results:
+    """Read the artefacts of a reform's folder; estimates that are not there are empty."""
+    flow = folder / "sample_flow.csv"
+    return Results(
+        folder=folder,
+        spec=spec,
+        panel=read_table(folder / "panel.parquet", PANEL),
+        units=read_table(folder / "units.parquet", UNITS),
+        effects=read_table(folder / "effects.parquet", EFFECTS),
+        checks=read_table(folder / "checks.parquet", CHECKS),
+        truth=_read_if(folder / "truth.parquet", TRUTH),
+        flow=pl.read_csv(flow, schema=pl.Schema(SAMPLE_FLOW)) if flow.exists() else None,
+        estimates={e.label: _estimates(folder / "estimates" / e.label) for e in spec.estimators},
+    )
+
+
+def _estimates(folder: Path) -> Estimates:
+    parts = (("paths", PATHS), ("draws", DRAWS), ("weights", WEIGHTS))
+    frames = [_read_if(folder / f"{name}.parquet", schema) for name, schema in parts]
+    return Estimates(
+        *(
+            table([], schema) if frame is None else frame
+            for frame, (_, schema) in zip(frames, parts, strict=True)
+        )
+    )
+
+
+def _read_if(path: Path, schema: Schema) -> pl.DataFrame | None:
+    return read_table(path, schema) if path.exists() else None
+
+
+def group_label(spec: ReportSpec, group: Group) -> str:
+    """Words for a group: those of the reform file, or its values written out."""
+    given = spec.group_labels.get(group.name)
+    if given:
+        return given
+    if not group.terms:
+        return say("group.all")
+    text = ", ".join(_term_words(variable, value) for variable, value in group.terms)
+    return text[:1].upper() + text[1:]
+
+
+def _term_words(variable: str, value: str) -> str:
+    words = value.replace("_", " ")
+    if value.lower() in VAGUE or value.isdigit():
+        return say("group.vague", variable=variable.replace("_", " "), value=words)
+    return words
+
+
+def label_words(label: str) -> str:
+    """Words for an estimator's label."""
+    return label.replace("_", " ")

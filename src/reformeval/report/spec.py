@@ -1,0 +1,97 @@
+"""ReportSpec: what figures, tables, report and index need to know beyond the artefacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reformeval.spec import (
+    Comparison,
+    EstimateSpec,
+    Group,
+    Headline,
+    Outcome,
+    Timing,
+    WeightKind,
+)
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """One estimator label of a reform, as the report shows it."""
+
+    label: str
+    method: str
+    weights: WeightKind = "equal"
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, spec: EstimateSpec) -> Estimator:
+        """Take from an `EstimateSpec` what the report shows."""
+        return cls(spec.label, spec.method, spec.weights, dict(spec.options))
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where the data comes from."""
+
+    name: str
+    title: str
+    kind: str
+    obtain: str
+    licence: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """What `draw_figures`, `write_report` and the index read of the config.
+
+    Attributes
+    ----------
+    treated
+        Codes of the treated units; their labels come from ``units.parquet``.
+    groups
+        In the order of the panels; the group of everybody first.
+    group_labels
+        Group name (`Group.name`) to the words shown; a group without one is written out from its
+        terms.
+    ci_level
+        The configured level; the attained one stands in each row of the effects.
+    is_simulated
+        Whether the source is simulated, so that the truth is known.
+    config
+        The resolved reform, source and settings as YAML text, without absolute paths.
+    """
+
+    reform: str
+    title: str
+    question: str
+    notes: tuple[str, ...]
+    timing: Timing
+    treated: tuple[str, ...]
+    comparison: Comparison
+    outcomes: tuple[Outcome, ...]
+    groups: tuple[Group, ...]
+    estimators: tuple[Estimator, ...]
+    headline: Headline
+    ci_level: float
+    min_persons: int
+    source: SourceInfo
+    is_simulated: bool
+    config: str
+    seed: int
+    group_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def outcome(self, name: str) -> Outcome:
+        """Return the outcome of this name."""
+        return next(outcome for outcome in self.outcomes if outcome.name == name)
+
+    def labels_of(self, *methods: str) -> tuple[str, ...]:
+        """Labels of the estimators that use one of the methods, in order."""
+        return tuple(e.label for e in self.estimators if e.method in methods)
+
+    def method_of(self, label: str) -> str:
+        """Return the method behind an estimator label."""
+        return next(e.method for e in self.estimators if e.label == label)

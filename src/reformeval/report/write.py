@@ -1,0 +1,298 @@
+"""The report: one self-contained page about one reform."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+from markupsafe import Markup
+
+from reformeval import periods
+from reformeval.artefacts import write_text
+from reformeval.figures.plan import Planned, planned
+from reformeval.report import numbers, words
+from reformeval.report.results import Results, group_label, label_words, read
+from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import listed, say, say_or
+from reformeval.spec import Outcome
+from reformeval.tables import _table, checks
+from reformeval.tables.write import build_tables
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST_ROWS = 150
+MOST_LEFT_OUT = 30
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page."""
+
+    kind: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+    data: str
+
+
+@dataclass(frozen=True)
+class OutcomePart:
+    """Figures and tables of one outcome."""
+
+    name: str
+    label: str
+    status: str
+    facts: str
+    pictures: tuple[Picture, ...]
+    table: Markup
+    steps: Markup | None = None
+
+
+@dataclass
+class _Numbered:
+    """Counts figures through the page."""
+
+    folder: Path
+    shown: int = 0
+
+
+def write_report(folder: Path, spec: ReportSpec, made_from: Mapping[str, Any]) -> None:
+    """Write ``<folder>/report.html`` from artefacts and figures that are already there.
+
+    Parameters
+    ----------
+    folder
+        ``results/<reform>``.
+    spec
+        The reform, as the report shows it.
+    made_from
+        What the results were made from: names to values, or to tables of names and values.
+        Nothing that changes from run to run, so that equal results give equal bytes.
+    """
+    results = read(folder, spec)
+    page = environment().get_template("report.html.j2")
+    write_text(page.render(**content(results, made_from)), folder / "report.html")
+
+
+def environment() -> jinja2.Environment:
+    """Templates, with the words at hand and no other way to write them."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.globals["say"] = say
+    env.globals["css"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    return env
+
+
+def content(results: Results, made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the template shows."""
+    spec = results.spec
+    tables = build_tables(results)
+    shown = {name: Markup(_table.html(table)) for name, table in tables.items() if name != "checks"}
+    figures = _Numbered(results.folder)
+    attention = checks.attention(results)
+    return {
+        "spec": spec,
+        "headline": words.headline(results),
+        "numbers": _key_numbers(results),
+        "window": _window(spec),
+        "treated": results.treated_name,
+        "donors": listed([results.unit_labels[unit] for unit in results.donors]),
+        "donor_count": len(results.donors),
+        "left_out": _left_out(results),
+        "populations": _populations(spec),
+        "groups": [group_label(spec, group) for group in spec.groups],
+        "sample_flow": shown.get("sample_flow"),
+        "calendar": _pictures(figures, results, ""),
+        "outcomes": [_outcome(results, outcome, shown, figures) for outcome in spec.outcomes],
+        "weights": [
+            (label_words(label), shown[f"weights_{label}"])
+            for label in (estimator.label for estimator in spec.estimators)
+            if f"weights_{label}" in shown
+        ],
+        "check_counts": _check_counts(results.checks),
+        "checks": Markup(_table.html(attention)) if 0 < len(attention.lines) <= MOST_ROWS else None,
+        "many_checks": len(attention.lines) > MOST_ROWS,
+        "methods": _methods(spec),
+        "inferences": _inferences(results),
+        "made_from": _made_from(made_from),
+    }
+
+
+def _outcome(
+    results: Results, outcome: Outcome, shown: Mapping[str, Markup], figures: _Numbered
+) -> OutcomePart:
+    named = outcome.name == results.spec.headline.outcome
+    return OutcomePart(
+        name=outcome.name,
+        label=outcome.label,
+        status=say("report.outcome.with_headline" if named else "report.outcome.exploratory"),
+        facts=say(
+            "report.outcome.facts",
+            measured_in=outcome.measured_in,
+            population=words.lower_first(_population_name(outcome)),
+        ),
+        pictures=_pictures(figures, results, outcome.name),
+        table=shown[f"effects_{outcome.name}"],
+        steps=shown.get(f"steps_{outcome.name}"),
+    )
+
+
+def _pictures(figures: _Numbered, results: Results, outcome: str) -> tuple[Picture, ...]:
+    chosen = [figure for figure in planned(results.spec) if figure.outcome == outcome]
+    return tuple(_picture(figures, results, figure) for figure in chosen)
+
+
+def _picture(figures: _Numbered, results: Results, figure: Planned) -> Picture:
+    data = (figures.folder / "figures" / f"{figure.name}.png").read_bytes()
+    width, height = struct.unpack(">II", data[16:24])
+    figures.shown += 1
+    label = results.spec.outcome(figure.outcome).label if figure.outcome else ""
+    what = say(f"figure.{figure.kind}.title", outcome=label, treated=results.treated_name)
+    return Picture(
+        kind=figure.kind,
+        alt=say("report.figure.alt", title=what, reading=say(f"figure.{figure.kind}.reading")),
+        caption=say(
+            "report.figure.caption", n=figures.shown, text=say(f"figure.{figure.kind}.reading")
+        ),
+        width=width // 2,
+        height=height // 2,
+        data=base64.b64encode(data).decode("ascii"),
+    )
+
+
+def _key_numbers(results: Results) -> list[tuple[str, str]]:
+    """Headline's numbers for the box beside the words."""
+    row = results.headline
+    if row is None or row["estimate"] is None:
+        return []
+    decimals = results.decimals[row["outcome"]]
+    level = numbers.percent(row["ci_level"])
+    shown = [
+        (say("report.numbers.estimate"), words.signed(results, row, row["estimate"])),
+        (say("report.numbers.interval", level=level),
+         numbers.interval(row["ci_low"], row["ci_high"], decimals)),
+        (say("report.numbers.p"), numbers.p_value(row["p_value"])),
+        (say("report.numbers.floor"), numbers.p_value(row["p_value_floor"])),
+        (say("report.numbers.baseline"), words.signed(results, row, row["baseline"]).lstrip("+")
+         if row["baseline"] is not None else numbers.number(None, 0)),
+        (say("report.numbers.donors"), numbers.count(row["n_donors"])),
+    ]  # fmt: skip
+    if row["truth"] is not None:
+        shown.insert(2, (say("report.numbers.truth"), words.signed(results, row, row["truth"])))
+    return shown
+
+
+def _window(spec: ReportSpec) -> str:
+    timing = spec.timing
+    return say(
+        "report.data.window_text",
+        first=periods.label(timing.first, timing.frequency),
+        last=periods.label(timing.last, timing.frequency),
+        periods=numbers.periods(len(timing.periods) - len(timing.dropped), timing.frequency),
+    )
+
+
+def _left_out(results: Results) -> list[str]:
+    """Units left out, by reason; long lists as a number."""
+    rows = results.units.filter(pl.col("role") == "left_out").sort("unit")
+    reasons: dict[str, list[str]] = {}
+    for code, reason in rows["unit", "reason"].iter_rows():
+        name = results.unit_labels[code]
+        reasons.setdefault(reason or say("reason.none"), []).append(name)
+    return [
+        say(
+            "report.data.left_out_reason",
+            units=listed(names)
+            if len(names) <= MOST_LEFT_OUT
+            else say("report.data.units", n=numbers.count(len(names))),
+            reason=reason,
+        )
+        for reason, names in reasons.items()
+    ]
+
+
+def _population_name(outcome: Outcome) -> str:
+    return say(f"population.{outcome.population.kind}.name")
+
+
+def _populations(spec: ReportSpec) -> list[tuple[str, str, list[str]]]:
+    """Name, explanation and outcomes of each population, in order of first use."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for outcome in spec.outcomes:
+        kind, months = outcome.population.kind, outcome.population.months or ""
+        text = say(f"population.{kind}.text", months=months, least=spec.min_persons)
+        name = _population_name(outcome)
+        found.setdefault(name, (text, []))[1].append(
+            say("report.data.outcome", outcome=outcome.label, measured_in=outcome.measured_in)
+        )
+    return [(name, text, outcomes) for name, (text, outcomes) in found.items()]
+
+
+def _check_counts(rows: pl.DataFrame) -> list[dict[str, str]]:
+    """How often each check passed, warned and failed."""
+    counts: dict[str, dict[str, int]] = {}
+    for row in rows.iter_rows(named=True):
+        found = counts.setdefault(row["check"], dict.fromkeys(("pass", "warn", "fail", "info"), 0))
+        found[row["verdict"]] = found.get(row["verdict"], 0) + 1
+    return [
+        {"check": say_or(f"check.{name}", label_words(name).capitalize())}
+        | {verdict: str(n) for verdict, n in found.items()}
+        for name, found in counts.items()
+    ]
+
+
+def _methods(spec: ReportSpec) -> list[dict[str, str]]:
+    described = []
+    for estimator in spec.estimators:
+        method = estimator.method
+        options = ", ".join(f"{key} = {value}" for key, value in estimator.options.items())
+        described.append(
+            {
+                "label": label_words(estimator.label),
+                "name": say_or(f"method.{method}.name", label_words(method)),
+                "text": say_or(f"method.{method}.text", say("method.other.text")),
+                "weights": say(f"report.methods.weights.{estimator.weights}"),
+                "options": options,
+                "page": f"docs/methods/{method}.md",
+            }
+        )
+    return described
+
+
+def _inferences(results: Results) -> list[dict[str, str]]:
+    used: list[str] = results.effects["inference"].unique().sort(descending=True).to_list()
+    return [
+        {
+            "name": say_or(f"inference.{name}.name", name),
+            "text": say_or(f"inference.{name}.text", say("method.other.text")),
+            "page": f"docs/methods/{name}.md",
+        }
+        for name in used
+    ]
+
+
+def _made_from(made_from: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Named parts with their rows; a single value is a part with one unnamed row."""
+    parts = []
+    for name in sorted(made_from):
+        value = made_from[name]
+        rows = (
+            [(str(key), str(value[key])) for key in sorted(value)]
+            if isinstance(value, Mapping)
+            else [("", say("report.made_from.absent") if value is None else str(value))]
+        )
+        if rows:
+            parts.append((say_or(f"report.made_from.{name}", label_words(name)), rows))
+    return parts

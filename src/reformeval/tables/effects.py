@@ -1,0 +1,125 @@
+"""Tables of effects of one outcome: over the whole post-period, and by step of the reform."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from reformeval.report import numbers
+from reformeval.report.results import Results, Row, best, by_worth, group_label, label_words
+from reformeval.report.texts import say, say_or
+from reformeval.tables._table import Cells, Column, Line, Table
+
+CSV = [
+    "outcome", "group", "estimator", "estimand", "step", "estimate", "std_error", "ci_low",
+    "ci_high", "ci_level", "p_value", "p_value_floor", "inference", "status", "reason", "n_treated",
+    "n_donors", "n_pre", "n_post", "n_persons", "baseline", "truth", "minimum_detectable",
+    "verdict", "weights", "measured_in", "is_headline",
+]  # fmt: skip
+
+
+class _Reasons:
+    """Numbers for the reasons under a table, in order of first use."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def mark(self, reason: str | None) -> str:
+        if not reason:
+            return ""
+        if reason not in self.texts:
+            self.texts.append(reason)
+        return str(self.texts.index(reason) + 1)
+
+
+def whole_period(results: Results, outcome: str) -> Table:
+    """Effects over all post-periods: every group, estimator and way of inference."""
+    return _build(results, outcome, "att")
+
+
+def by_step(results: Results, outcome: str) -> Table | None:
+    """Effects of each step's window; None where the reform has one step."""
+    return _build(results, outcome, "step") if len(results.spec.timing.steps) > 1 else None
+
+
+def _build(results: Results, outcome: str, estimand: str) -> Table:
+    spec, what = results.spec, results.spec.outcome(outcome)
+    reasons, sections, used = _Reasons(), [], []
+    for group in spec.groups:
+        lines = []
+        for estimator in spec.estimators:
+            rows = results.rows(outcome, group.name, estimator.label, estimand)
+            for row in by_worth(rows) if estimand == "att" else _one_a_step(results, rows):
+                used.append(row)
+                lines.append(_line(results, row, reasons))
+        if lines:
+            sections.append((group_label(spec, group), tuple(lines)))
+    headline = estimand == "att" and outcome == spec.headline.outcome
+    notes = [
+        say("table.effects.note", measured_in=what.measured_in),
+        say("table.effects.headline" if headline else "table.effects.exploratory"),
+        say("table.effects.floor"),
+    ]
+    if estimand == "step":
+        notes.insert(1, say("table.effects.steps"))
+    return Table(
+        name=f"{'effects' if estimand == 'att' else 'steps'}_{outcome}",
+        title=say(f"table.effects.title_{estimand}", outcome=what.label),
+        subtitle=say("table.effects.subtitle", measured_in=what.measured_in),
+        columns=_columns(estimand, any(row["truth"] is not None for row in used)),
+        sections=tuple(sections),
+        notes=tuple(notes),
+        footnotes=tuple(reasons.texts),
+        data=_data(results, outcome, estimand),
+    )
+
+
+def _one_a_step(results: Results, rows: list[Row]) -> list[Row]:
+    found = []
+    for step in results.spec.timing.steps:
+        row = best([row for row in rows if row["step"] == step.id])
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
+    keys = ["estimator", *(["step"] if estimand == "step" else []), "inference", "estimate",
+            "interval", "level", "p", "floor", "truth", "baseline", "detectable", "donors",
+            "note"]  # fmt: skip
+    left = {"estimator", "step", "inference", "note"}
+    return tuple(
+        Column(key, say(f"table.column.{key}"), key not in left)
+        for key in keys
+        if key != "truth" or truth
+    )
+
+
+def _line(results: Results, row: Row, reasons: _Reasons) -> Line:
+    decimals = results.decimals[row["outcome"]]
+    steps = {step.id: step.label for step in results.spec.timing.steps}
+    shown = row["ci_low"] is not None
+    verdict = row["status"] if row["status"] in ("refused", "failed") else ""
+    cells: Cells = {
+        "estimator": label_words(row["estimator"]),
+        "step": steps.get(row["step"], ""),
+        "estimate": numbers.number(row["estimate"], decimals),
+        "interval": numbers.interval(row["ci_low"], row["ci_high"], decimals)
+        if shown
+        else say(f"table.status.{verdict}") if verdict else numbers.number(None, 0),
+        "level": numbers.percent(row["ci_level"]) if shown else numbers.number(None, 0),
+        "p": numbers.p_value(row["p_value"]),
+        "floor": numbers.p_value(row["p_value_floor"]) if shown and row["p_value_floor"] else
+        numbers.number(None, 0),
+        "inference": say_or(f"inference.{row['inference']}.name", row["inference"]),
+        "truth": numbers.number(row["truth"], decimals),
+        "baseline": numbers.number(row["baseline"], decimals),
+        "detectable": numbers.number(row["minimum_detectable"], decimals),
+        "donors": numbers.count(row["n_donors"]),
+        "note": reasons.mark(row["reason"]),
+    }  # fmt: skip
+    return Line(cells, strong=bool(row["is_headline"]), muted=not shown)
+
+
+def _data(results: Results, outcome: str, estimand: str) -> pl.DataFrame:
+    rows = results.effects.filter((pl.col("outcome") == outcome) & (pl.col("estimand") == estimand))
+    return rows.select(CSV)

@@ -1,0 +1,38 @@
+"""All tables of a reform: building and writing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reformeval.report.results import Results, read
+from reformeval.report.spec import ReportSpec
+from reformeval.tables import _table, checks, effects, sample_flow, weights
+from reformeval.tables._table import Table
+
+WEIGHTED = ("synthetic_control", "synthetic_did")
+
+
+def build_tables(results: Results) -> dict[str, Table]:
+    """Build every table of a reform, by file stem."""
+    spec = results.spec
+    tables: list[Table | None] = []
+    for outcome in spec.outcomes:
+        tables.append(effects.whole_period(results, outcome.name))
+        tables.append(effects.by_step(results, outcome.name))
+    tables += [weights.build(results, label) for label in spec.labels_of(*WEIGHTED)]
+    tables += [sample_flow.build(results), checks.build(results)]
+    return {table.name: table for table in tables if table is not None}
+
+
+def write_tables(folder: Path, spec: ReportSpec) -> None:
+    """Write every table of a reform as CSV, LaTeX and HTML under ``<folder>/tables``.
+
+    Parameters
+    ----------
+    folder
+        ``results/<reform>``, with all artefacts up to the checks.
+    spec
+        The reform, as the report shows it.
+    """
+    for table in build_tables(read(folder, spec)).values():
+        _table.write(table, folder / "tables")
