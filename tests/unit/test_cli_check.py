@@ -80,6 +80,77 @@ def test_check_names_the_line_of_a_unit_that_the_data_lacks(
     assert said.endswith("1 problem\n")
 
 
+SOURCE = """\
+kind: table
+title: T
+frequency: year
+obtain: nowhere
+file: t.csv
+unit: {column: unit}
+period: {column: year}
+outcomes:
+  rate: {column: rates, kind: rate}
+"""
+REFORM = """\
+title: T
+source: s
+window: {from: 2000, to: 2009}
+treatment: {units: [A], steps: [{id: start, from: 2006}]}
+outcomes: {rate: {measured_in: per cent}}
+headline: {outcome: rate, estimator: did}
+estimators:
+  did: {}
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose source names a column wrongly."""
+    monkeypatch.delenv("REFORMEVAL_DATA", raising=False)
+    for folder, name, text in (("sources", "s", SOURCE), ("reforms", "r", REFORM)):
+        (tmp_path / "config" / folder).mkdir(parents=True)
+        (tmp_path / f"config/{folder}/{name}.yaml").write_text(text)
+    (tmp_path / "config/config.yaml").write_text("data_dir: .\n")
+    rows = [f"{u},{2000 + t},{u == 'B'}.{t}" for u in "ABC" for t in range(10)]
+    (tmp_path / "t.csv").write_text("\n".join(["unit,year,rate", *rows]) + "\n")
+    return tmp_path
+
+
+def test_check_names_the_line_of_a_column_that_the_data_lacks(small: Path) -> None:
+    status, said = run("check", "-d", small)
+    assert status == 1
+    assert "no column 'rates' (config key: outcomes.rate.column, config/sources/s.yaml:9)" in said
+
+
+def test_check_looks_at_no_data_while_settings_have_faults(small: Path) -> None:
+    (small / "config/config.yaml").write_text("datadir: .\n")
+    status, said = run("check", "-d", small)
+    assert status == 1
+    assert "config/config.yaml:1: unknown key `datadir`" in said
+    assert "no data checked: config/config.yaml has faults" in said
+    assert said.endswith("1 problem\n")
+
+
+def test_list_shows_a_reform_with_faults(small: Path) -> None:
+    (small / "config/reforms/r.yaml").write_text(REFORM.replace("[A]", "[FILL IN]"))
+    status, said = run("list", "-d", small)
+    assert status == 1
+    assert "  r  has faults, see below\n" in said
+    assert "none; start one" not in said
+    assert "Sources without a reform" not in said
+
+
+def test_weights_and_holdout_are_settled_before_any_run(small: Path) -> None:
+    text = REFORM.replace(
+        "did: {}", "did: {weights: persons_pre}\n  synthetic_control: {holdout: 6}"
+    )
+    (small / "config/reforms/r.yaml").write_text(text)
+    status, said = run("check", "-d", small)
+    assert status == 1
+    assert "r.yaml:8: `estimators.did.weights`: persons_pre needs counts of persons" in said
+    assert "r.yaml:9: `estimators.synthetic_control.holdout`: 6 leaves none of the 6 per" in said
+
+
 def test_check_of_an_unknown_reform(project: Path) -> None:
     status, said = run("check", "bergen_2021", "-d", project)
     assert status == 1

@@ -106,7 +106,10 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert {p: p.read_bytes() for p in (tmp_path / "config").rglob("*.yaml")} == before
 
 
-def test_a_second_reform_keeps_the_settings(tmp_path: Path) -> None:
+def test_a_second_reform_keeps_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFORMEVAL_DATA", raising=False)
     (tmp_path / "data").mkdir()
     create("one", write(panel(), tmp_path / "data/a.csv"), tmp_path, lambda _: None)
     settings = tmp_path / "config/config.yaml"
@@ -244,6 +247,44 @@ def test_gaps_and_double_rows_are_told(tmp_path: Path) -> None:
     ]
     double = pl.concat([panel(), panel().head(3)])
     assert "3 rows share unit and period" in guessed(double, tmp_path).remarks[0]
+
+
+def test_a_file_of_persons_is_refused(tmp_path: Path) -> None:
+    rows = [
+        {
+            "fnr": 70_000_000 + 97 * p,
+            "kommune": UNITS[p % 5],
+            "periode": time,
+            "inntekt": 100 * p + t,
+        }
+        for p in range(200)
+        for t, time in enumerate(months(years=1))
+    ]
+    for column in ("fnr", "serial"):
+        data = write(pl.DataFrame(rows).rename({"fnr": column}), tmp_path / f"{column}.csv")
+        with pytest.raises(UserError, match=f"one row per person: column '{column}'"):
+            create("mine", data, tmp_path, lambda _: None)
+    assert not (tmp_path / "config").exists()
+
+
+def test_whole_amounts_are_no_counts(tmp_path: Path) -> None:
+    frame = panel().with_columns(
+        (pl.col("rate") * 1000).cast(pl.Int64).alias("Inntekt (kr)"),
+        (pl.col("rate") * 100).cast(pl.Int64).alias("antall_ledige"),
+        pl.lit(5000).alias("Antall personer"),
+    )
+    found = guessed(frame, tmp_path).outcomes
+    assert found["inntekt_kr"] == OutcomeGuess("Inntekt (kr)", "mean", "Antall personer")
+    assert found["antall_ledige"].kind == "count"
+
+
+def test_an_outcome_left_out_can_be_put_back(tmp_path: Path) -> None:
+    frame = panel().with_columns((pl.col("rate") * 100).cast(pl.Int64).alias("antall"))
+    create("mine", write(frame, tmp_path / "a.csv"), tmp_path, lambda _: None)
+    fill(tmp_path, "mine", "Ås", "2019-01")
+    path = tmp_path / "config/reforms/mine.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("  # antall:", "  antall:"), "utf-8")
+    assert list(load(tmp_path).reforms["mine"].outcomes) == ["rate", "antall"]
 
 
 def test_the_country_is_no_donor_and_counts_are_left_out(tmp_path: Path) -> None:

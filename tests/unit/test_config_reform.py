@@ -170,8 +170,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "too few periods before": (
         "anticipation: 3",
         "anticipation: 37",
-        "10: only 1 periods remain before adoption in 2020-03 and its 37 periods of anticipation; "
-        "at least 2 are needed",
+        "10: `treatment.anticipation`: the window has 1 period before adoption in 2020-03 and its "
+        "37 periods of anticipation; at least 2 are needed",
     ),
     "negative anticipation": (
         "anticipation: 3",
@@ -309,7 +309,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "label with a space": (
         "  sc: {",
         "  s c: {",
-        "22: `estimators.s c`: 's c' may only have letters, digits, _ and -, and no space",
+        "22: `estimators.s c`: 's c' may only have letters from a to z, digits, _ and -",
     ),
     "unknown source": (
         "simulated_register",

@@ -87,16 +87,16 @@ def test_noise_ratio_says_which_way_it_leans(frame: pl.DataFrame, tmp_path: Path
     found = evidence(tmp_path, frame)
     assert _row(assessment.checks(found), "noise_ratio")["verdict"] == "pass"
     rng = np.random.default_rng(0)
-    for scale, text in (
-        (4.0, "estimates are too small"),
-        (0.0, "the safe side (too large)"),
+    for scale, verdict, text in (
+        (4.0, "warn", "estimates tend to be too small"),
+        (0.0, "info", "estimates tend to err on the safe side (too large)"),
     ):
         y = found.design.y.copy()
         others = y[0, 1:].mean(axis=0)
         y[0, 0] = others + scale * rng.normal(0, 0.5, y.shape[2])
         changed = replace(found, design=replace(found.design, y=y))
         row = next(r for r in noise_ratio.check(changed) if r["outcome"] == "employed")
-        assert row["verdict"] == "warn"
+        assert row["verdict"] == verdict
         assert text in row["message"]
         assert row["statistic"] == pytest.approx(scale, rel=0.5, abs=0.05)
 
@@ -136,6 +136,19 @@ def test_rmspe_rank(tmp_path: Path) -> None:
         assert row["statistic"] == values[0]
         assert row["p_value"] == pytest.approx((values >= values[0]).mean())
     assert "rank" in rows[0]["message"]
+
+
+def test_rmspe_rank_warns_of_an_extreme_ratio_of_a_quiet_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evidence(tmp_path, panel(effect=20.0))
+    for ratio, verdict in ((0.5, "warn"), (1.0, "info"), (2.0, "info"), (float("nan"), "info")):
+        monkeypatch.setattr(noise_ratio, "before_reform", lambda *_, r=ratio: (r, r))
+        rows = [r for r in rmspe_rank.check(found) if r["outcome"] == "employed"]
+        extreme = [r for r in rows if r["p_value"] <= 1 / 25 + 1e-9]
+        assert extreme
+        assert {r["verdict"] for r in extreme} == {verdict}
+        assert {r["verdict"] for r in rows if r not in extreme} <= {"info"}
 
 
 def test_balance_names_dropped_donors_and_periods(frame: pl.DataFrame, tmp_path: Path) -> None:

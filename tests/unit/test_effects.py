@@ -173,6 +173,24 @@ def test_missing_treated_cells_are_failed(frame: pl.DataFrame, tmp_path: Path) -
     assert row["baseline"] is None
 
 
+def test_suppression_in_a_dropped_period_is_not_the_reason(
+    frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    own = (pl.col("unit") == "4600") & (pl.col("outcome") == "benefit")
+    dropped = suppress(frame, own & (pl.col("period") == TIMING.dropped[0]))
+    assert (
+        _row(effects.assemble(evidence(tmp_path / "a", dropped)), outcome="benefit")["status"]
+        == "ok"
+    )
+    gone = dropped.with_columns(
+        value=pl.when(~(own & (pl.col("period") == TIMING.periods[3]))).then("value")
+    )
+    row = _row(effects.assemble(evidence(tmp_path / "b", gone)), outcome="benefit")
+    assert (row["status"], row["reason"]) == (
+        "failed", "treated unit 4600 has 1 missing or suppressed cells",
+    )  # fmt: skip
+
+
 def test_suppressed_donors_leave_too_few(frame: pl.DataFrame, tmp_path: Path) -> None:
     hit = (pl.col("unit") > "4601") & (pl.col("group") != "all")
     hit &= pl.col("period").dt.month() == 3

@@ -9,13 +9,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from report_fixture import CASES, OUTCOMES, SMALL, Case, make
 
 from reformeval.artefacts import EFFECTS, write_table
-from reformeval.figures import _layout, draw, effects, event_study, gaps, placebos, raw_means, style
-from reformeval.figures.plan import planned
-from reformeval.report.results import read
+from reformeval.figures import _layout, draw, gaps, placebos, style
+from reformeval.figures.plan import Planned, planned
+from reformeval.report.results import Cells, Results, Row, events, read
+
+
+def _draw(results: Results, kind: str, label: str = "") -> Figure:
+    outcome = "" if kind == "calendar" else "employed"
+    return draw.KINDS[kind](results, Planned(kind, outcome, label, kind))
 
 
 def _texts(figure):
@@ -28,7 +34,7 @@ def test_every_kind_draws(tmp_path: Path, name: str) -> None:
     results = read(tmp_path / "made_up", spec)
     for figure in planned(spec):
         with style.context():
-            drawn = draw.KINDS[figure.kind](results, spec, figure.outcome, figure.label)
+            drawn = draw.KINDS[figure.kind](results, figure)
             drawn.canvas.draw()
         assert drawn.get_figwidth() == style.WIDTH
         assert drawn.axes, figure.name
@@ -53,7 +59,7 @@ def test_one_panel_a_group_and_the_refused_one_says_why(tmp_path: Path) -> None:
     spec = make(tmp_path, case)
     results = read(tmp_path, spec)
     with style.context():
-        figure = event_study.draw(results, spec, "employed", "event_study")
+        figure = _draw(results, "event_study", "event_study")
     assert len(figure.axes) == len(case.groups)
     assert any("missing or suppressed" in text.replace("\n", " ") for text in _texts(figure))
 
@@ -61,7 +67,7 @@ def test_one_panel_a_group_and_the_refused_one_says_why(tmp_path: Path) -> None:
 def test_suppressed_cells_are_gaps(tmp_path: Path) -> None:
     spec = make(tmp_path, CASES["four_groups"])
     with style.context():
-        figure = raw_means.draw(read(tmp_path, spec), spec, "employed")
+        figure = _draw(read(tmp_path, spec), "raw_means")
     treated = figure.axes[-1].lines[1].get_ydata()
     assert np.isnan(treated[5:9]).all()
     assert np.isfinite(treated[9:]).all()
@@ -71,7 +77,7 @@ def test_lines_are_the_panels_numbers(tmp_path: Path) -> None:
     spec = make(tmp_path, SMALL)
     results = read(tmp_path, spec)
     with style.context():
-        figure = raw_means.draw(results, spec, "employed")
+        figure = _draw(results, "raw_means")
     own = results.panel.filter(pl.col("unit") == "4600").sort("period")["value"]
     assert figure.axes[0].lines[1].get_ydata().tolist() == own.to_list()
     rest = results.panel.filter(pl.col("unit") != "4600").group_by("period", maintain_order=True)
@@ -79,11 +85,35 @@ def test_lines_are_the_panels_numbers(tmp_path: Path) -> None:
     assert figure.axes[0].lines[0].get_ydata() == pytest.approx(means)
 
 
+def test_donors_of_the_mean_are_those_that_estimators_use() -> None:
+    gap = float("nan")
+    cells = Cells(np.array([[1, gap, 3, 4]]), np.array([[1, gap, 3, 4], [1, gap, gap, 4]]))
+    kept = np.array([True, True, True, True])
+    # nobody has the second period: it costs no donor
+    assert cells.complete_donors(kept).tolist() == [True, False]
+    kept[2] = False
+    assert cells.complete_donors(kept).tolist() == [True, True]
+
+
+def test_events_are_those_of_the_most_valid_method() -> None:
+    def rows(method: str, low: float | None) -> list[Row]:
+        common = {"band": "pointwise", "inference": method, "ci_low": low}
+        return [{**common, "event_time": time} for time in (1, -1, 0)]
+
+    both = events(rows("cluster", 0.0) + rows("permutation", 0.0), "pointwise")
+    assert [(row["inference"], row["event_time"]) for row in both] == [
+        ("permutation", -1), ("permutation", 0), ("permutation", 1),
+    ]  # fmt: skip
+    other = events(rows("cluster", 0.0) + rows("permutation", None), "pointwise")
+    assert {row["inference"] for row in other} == {"cluster"}
+    assert events(rows("cluster", 0.0), "simultaneous") == []
+
+
 def test_gaps_are_observed_minus_counterfactual(tmp_path: Path) -> None:
     spec = make(tmp_path, SMALL)
     results = read(tmp_path, spec)
     with style.context():
-        figure = gaps.draw(results, spec, "employed", "synthetic_control")
+        figure = _draw(results, "gaps", "synthetic_control")
     paths = results.estimates["synthetic_control"].paths.filter(pl.col("assignment") == 0)
     expected = (paths["observed"] - paths["counterfactual"]).to_list()
     drawn = max(figure.axes[0].lines, key=lambda line: len(line.get_xdata()))
@@ -96,7 +126,7 @@ def test_infinite_ends_become_arrows_and_keep_the_axis_finite(tmp_path: Path) ->
     results = read(tmp_path, spec)
     assert math.isinf(results.att("employed", "all", "did")["ci_low"])
     with style.context():
-        figure = effects.draw(results, spec, "employed")
+        figure = _draw(results, "effects")
     low, high = figure.axes[0].get_xlim()
     assert math.isfinite(low)
     assert high - low < 1_000
@@ -115,7 +145,7 @@ def test_refused_interval_is_hollow_and_missing_estimate_a_cross(tmp_path: Path)
     said = pl.when(did).then(pl.lit("refused")).otherwise(pl.col("status")).alias("status")
     write_table(frame.with_columns(*silent, said), path, EFFECTS)
     with style.context():
-        figure = effects.draw(read(tmp_path, spec), spec, "employed")
+        figure = _draw(read(tmp_path, spec), "effects")
     lines = figure.axes[0].lines
     assert any(line.get_marker() == "o" and line.get_markerfacecolor() == "white" for line in lines)
     assert sum(line.get_marker() == "x" for line in lines) == len(spec.estimators)
@@ -125,7 +155,7 @@ def test_placebos_show_every_assignment_and_the_p_of_the_table(tmp_path: Path) -
     spec = make(tmp_path, SMALL)
     results = read(tmp_path, spec)
     with style.context():
-        figure = placebos.draw(results, spec, "employed")
+        figure = _draw(results, "placebos")
     strips = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert [len(strip.get_xdata()) for strip in strips] == [SMALL.n_donors] * len(spec.estimators)
     p = results.att("employed", "all", "did")["p_value"]
@@ -136,9 +166,9 @@ def test_many_assignments_become_a_histogram_and_fewer_lines(tmp_path: Path) -> 
     spec = make(tmp_path, replace(SMALL, n_donors=230, methods=("synthetic_control",)))
     results = read(tmp_path, spec)
     with style.context():
-        strip = placebos.draw(results, spec, "employed")
-        lines = gaps.draw(results, spec, "employed", "synthetic_control")
-        folded = draw.KINDS["calendar"](results, spec, "", "")
+        strip = _draw(results, "placebos")
+        lines = _draw(results, "gaps", "synthetic_control")
+        folded = _draw(results, "calendar")
     assert len(strip.axes[0].patches) == placebos.BINS
     assert len(lines.axes[0].collections[0].get_segments()) == gaps.MOST_LINES
     assert any("230 donors" in text for text in _texts(folded))
@@ -148,7 +178,7 @@ def test_simulated_truth_is_marked_and_only_then(tmp_path: Path) -> None:
     for simulated in (True, False):
         spec = make(tmp_path / str(simulated), replace(SMALL, simulated=simulated))
         with style.context():
-            figure = effects.draw(read(tmp_path / str(simulated), spec), spec, "employed")
+            figure = _draw(read(tmp_path / str(simulated), spec), "effects")
         assert any("True effect" in text for text in _texts(figure)) is simulated
 
 
@@ -185,7 +215,7 @@ def test_user_settings_of_matplotlib_do_not_reach_the_figures(tmp_path: Path) ->
         mpl.rcParams["lines.linewidth"] = 9
         with style.context():
             assert mpl.rcParams["lines.linewidth"] == mpl.rcParamsDefault["lines.linewidth"]
-            draw.KINDS["calendar"](results, spec, "", "")
+            _draw(results, "calendar")
     finally:
         mpl.rcParams["lines.linewidth"] = before
 

@@ -194,6 +194,23 @@ def test_simultaneous_band_agrees_with_its_p_value() -> None:
         assert np.allclose((band.high + band.low)[0, 1:] / 2, own)
 
 
+def test_simultaneous_band_by_hand() -> None:
+    """Every path over the root mean square of the placebos other than itself."""
+    d = tiny_did.design(3, units=12, series=1, effect=1.0)
+    fit = tiny_did.fit(d, events=True)
+    band = permutation.infer(d, fit, 0.95)[1]
+    chosen = [i for i, e in enumerate(fit.estimands) if e.event_time is not None and
+              e.event_time >= 0]  # fmt: skip
+    paths = np.abs(fit.estimate[0][:, chosen])
+    sd = [np.sqrt((np.delete(paths, [0, a] if a else [0], axis=0) ** 2).mean(axis=0))
+          for a in range(12)]  # fmt: skip
+    largest = [(paths[a] / sd[a]).max() for a in range(1, 12)]
+    half = (band.high - band.low)[0, chosen] / 2
+    np.testing.assert_allclose(half, max(largest) * sd[0], rtol=1e-9)
+    above = [1 + sum(m >= x for m in largest) for x in paths[0] / sd[0]]
+    np.testing.assert_allclose(band.p_value[0, chosen], np.array(above) / 12)
+
+
 def test_simultaneous_test_holds_its_size() -> None:
     rng = np.random.default_rng(1)
     hits, trials = 0, 400

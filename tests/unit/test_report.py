@@ -249,6 +249,28 @@ def test_floor_above_the_level_is_inconclusive_whatever_the_estimate(written) ->
     assert "no outcome could reach the 5\u00a0% level" in text
 
 
+def test_headline_names_its_checks_that_warn(tmp_path: Path) -> None:
+    spec = make(tmp_path, replace(SMALL, n_donors=24, infinite=False))
+    results = read(tmp_path, spec)
+    assert not any("moved apart" in limit for limit in words.headline(results).limits)
+    own = (pl.col("outcome") == spec.headline.outcome) & (pl.col("group") == spec.headline.group)
+    changed = results.checks.with_columns(
+        verdict=pl.when(own & (pl.col("check") == "pre_trend")).then(pl.lit("fail"))
+        .otherwise("verdict"),
+        message=pl.lit("They moved apart."),
+    )  # fmt: skip
+    told = words.headline(replace(results, checks=changed)).limits
+    assert [limit for limit in told if "moved apart" in limit] == [
+        "Differences before the reform: They moved apart."
+    ]
+
+
+def test_power_is_told_at_the_level_of_the_test(written) -> None:
+    folder, spec = written
+    text = " ".join(words.headline(read(folder, spec)).uncertainty)
+    assert "A test at the 7.1\u00a0% level, which matches the interval" in text
+
+
 def test_report_is_the_same_under_any_hash_seed(tmp_path: Path) -> None:
     spec = make(tmp_path / "made_up", replace(SMALL, n_donors=5))
     (tmp_path / "spec.json").write_text(to_json(spec), encoding="utf-8")

@@ -41,6 +41,17 @@ def test_large_zeta_gives_equal_unit_weights() -> None:
     np.testing.assert_allclose(fit.unit_weights[0][donors], 0.2, atol=1e-6)
 
 
+def test_the_paper_s_penalty_with_several_treated_units() -> None:
+    """Equation 5: zeta = (N1 T1)^(1/4) sigma, sigma over the donors alone."""
+    design = make_design(panel(8, 14, seed=4), 9, treated=[0, 1, 2])
+    steps = np.diff(design.y[0, 3:, :9], axis=1)
+    zeta = (3 * 5) ** 0.25 * steps.std(ddof=1)
+    own = design.adopted[None]
+    fit, given = (synthetic_did.estimate(design, own, o) for o in ({}, {"zeta": float(zeta)}))
+    np.testing.assert_allclose(fit.unit_weights, given.unit_weights, atol=1e-9)
+    assert fit.estimate[0, 0, 0] == pytest.approx(given.estimate[0, 0, 0], abs=1e-9)
+
+
 def test_flat_donors_make_it_did() -> None:
     """Period weights are equal where donors do not tell periods apart."""
     y = np.array([[1.0, 3.0, 2.0, 9.0], [5.0, 5.0, 5.0, 5.0], [2.0, 2.0, 2.0, 2.0]])

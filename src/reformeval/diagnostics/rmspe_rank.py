@@ -3,7 +3,8 @@
 The ratio of the root mean squared gap after adoption to that before it (Abadie, Diamond &
 Hainmueller 2010, section 3.4), in the sample of the fit and, where the estimator gives it, over
 the last pre-periods held out of the fit. It stands beside the headline's test of the estimate,
-which leans the other way when the treated unit is noisier or quieter than the donors.
+which leans the other way when the treated unit is noisier or quieter than the donors: an extreme
+ratio of a unit quieter than its donors (`noise_ratio`) is a warning, all else is information.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from reformeval.diagnostics import _rows
+from reformeval.diagnostics import _rows, noise_ratio
 from reformeval.evidence import Evidence
 from reformeval.inference.permutation import rank_p
 
@@ -26,6 +27,7 @@ _WORDS = {
 def check(evidence: Evidence) -> list[dict[str, Any]]:
     """One row per series, estimator and kind of ratio that its fit has."""
     rows = []
+    alpha = 1 - evidence.spec.ci_level + 1e-9
     for one, fit in _rows.fits(evidence):
         for name in _WORDS.keys() & fit.statistics.keys():
             values = fit.statistics[name]
@@ -39,9 +41,17 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
                     f"RMSPE ratio ({_WORDS[name]}) {ratio:.2f}: {_rows.ordinal_of(p, count)}, "
                     f"p = {p:.2f}."
                 )
+                noise = noise_ratio.before_reform(one.design, s)[0]
+                misleads = noise_ratio.is_quiet(noise) and (p <= alpha or round(p * count) == 1)
+                if misleads:
+                    message += (
+                        f" The treated unit varies {noise:.2f} times as much as the donors before "
+                        "the reform: its ratio then comes out extreme too often."
+                    )
                 rows.append(
                     _rows.row(
-                        evidence, NAME, series, "info", message, one.spec.label,
+                        evidence, NAME, series, "warn" if misleads else "info", message,
+                        one.spec.label,
                         statistic=ratio, p_value=p, value=name, inference="permutation",
                     )
                 )  # fmt: skip

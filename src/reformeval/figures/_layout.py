@@ -19,8 +19,9 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reformeval.figures import style
+from reformeval.figures.plan import Planned, title_of
 from reformeval.report.numbers import number
-from reformeval.report.results import Row
+from reformeval.report.results import Results, Row, group_label
 from reformeval.report.texts import say
 
 LEFT, RIGHT, LINE = 0.82, 0.24, 0.165
@@ -48,6 +49,31 @@ class Page:
         """Filled panels with no panel below: there is room for the name of an axis."""
         bottom = [ax for ax in self.panels[-self.columns :] if ax.get_gid() != EMPTY]
         return bottom or self.filled[-1:]
+
+
+def by_group(
+    results: Results,
+    figure: Planned,
+    footnote: Sequence[str],
+    key: Sequence[Handle] = (),
+    subtitle: str | None = None,
+    panel_height: float | None = None,
+) -> Page:
+    """Lay out a figure of one outcome with one panel a group; the rest as `page`.
+
+    Parameters
+    ----------
+    subtitle
+        Where it is not the one of the figure's kind.
+    """
+    return page(
+        title_of(results, figure),
+        subtitle or say(f"figure.{figure.kind}.subtitle"),
+        [group_label(results.spec, group) for group in results.spec.groups],
+        footnote,
+        key,
+        panel_height,
+    )
 
 
 def page(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from math import ceil
 
 import numpy as np
@@ -74,29 +76,27 @@ def _year_ticks(ax: Axes, first: float, last: float, most: int) -> None:
 
 def mark_reform(view: Page, timing: Timing) -> None:
     """Mark steps, anticipation and dropped periods in every panel, and number the steps."""
-    h = half(timing)
     for ax in view.filled:
-        if timing.anticipation:
-            start = periods.shift(timing.adoption, -timing.anticipation, timing.frequency)
-            ax.axvspan(
-                year(start, timing) - h, year(timing.adoption, timing) - h,
-                facecolor=style.SHADE, edgecolor="none", zorder=0,
+        _mark(ax, timing, partial(year, timing=timing), half(timing))
+
+
+def _mark(ax: Axes, timing: Timing, at: Callable[[date], float], h: float) -> None:
+    """Mark the reform on an axis where ``at`` places a period's middle and ``h`` is half of one."""
+    if timing.anticipation:
+        start = periods.shift(timing.adoption, -timing.anticipation, timing.frequency)
+        ends = at(start) - h, at(timing.adoption) - h
+        ax.axvspan(*ends, facecolor=style.SHADE, edgecolor="none", zorder=0)
+    for period in timing.dropped:
+        x = at(period)
+        ax.axvspan(x - h, x + h, facecolor=style.DROPPED, edgecolor="none", zorder=0)
+    for n, step in enumerate(timing.steps, start=1):
+        x = at(step.start) - h
+        ax.axvline(x, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
+        if len(timing.steps) > 1:
+            ax.annotate(
+                str(n), (x, 1.0), xycoords=("data", "axes fraction"), xytext=(2.5, -1),
+                textcoords="offset points", fontsize=8, va="top", color=style.INK,
             )  # fmt: skip
-        for period in timing.dropped:
-            x = year(period, timing)
-            ax.axvspan(x - h, x + h, facecolor=style.DROPPED, edgecolor="none", zorder=0)
-        for j, step in enumerate(timing.steps):
-            x = year(step.start, timing) - h
-            ax.axvline(x, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
-            _name_step(ax, x, str(j + 1) if len(timing.steps) > 1 else "")
-
-
-def _name_step(ax: Axes, x: float, text: str) -> None:
-    if text:
-        ax.annotate(
-            text, (x, 1.0), xycoords=("data", "axes fraction"), xytext=(2.5, -1),
-            textcoords="offset points", fontsize=8, va="top", color=style.INK,
-        )  # fmt: skip
 
 
 def event_marks(timing: Timing) -> list[str]:
@@ -106,15 +106,7 @@ def event_marks(timing: Timing) -> list[str]:
 
 def mark_event_time(ax: Axes, timing: Timing) -> None:
     """Mark adoption, later steps, anticipation and dropped periods on an axis of event time."""
-    if timing.anticipation:
-        ax.axvspan(-timing.anticipation - 0.5, -0.5, facecolor=style.SHADE, zorder=0)
-    for period in timing.dropped:
-        at = timing.event_time(period)
-        ax.axvspan(at - 0.5, at + 0.5, facecolor=style.DROPPED, zorder=0)
-    for j, step in enumerate(timing.steps):
-        x = timing.event_time(step.start) - 0.5
-        ax.axvline(x, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
-        _name_step(ax, x, str(j + 1) if len(timing.steps) > 1 else "")
+    _mark(ax, timing, timing.event_time, 0.5)
 
 
 def event_axis(view: Page, timing: Timing, label: str) -> None:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from reformeval import periods
 from reformeval.figures import _layout, _time, style
+from reformeval.figures.plan import Planned, title_of
 from reformeval.report.results import Results
-from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say
 from reformeval.spec import Timing
 
@@ -23,17 +23,9 @@ LEFT = 1.75
 Span = tuple[date, date, str]
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str = "", label: str = "") -> Figure:
-    """Units by periods: before, anticipation, each step, never treated, dropped.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome, label
-        Not used: the calendar is the same for all.
-    """
-    del outcome, label
+def draw(results: Results, figure: Planned) -> Figure:
+    """Units by periods: before, anticipation, each step, never treated, dropped."""
+    timing = results.spec.timing
     treated, donors = results.treated, results.donors
     folded = len(treated) + len(donors) > MOST_ROWS
     names = [results.unit_labels[code] for code in treated]
@@ -45,27 +37,27 @@ def draw(results: Results, spec: ReportSpec, outcome: str = "", label: str = "")
     left_out = results.units.filter(pl.col("role") == "left_out").height
     row = min(0.2, 8.0 / len(names)) if len(names) > 6 else 0.32
     view = _layout.page(
-        say("figure.calendar.title"),
+        title_of(results, figure),
         say("figure.calendar.subtitle", treated=len(treated), donors=len(donors)),
         [""],
         [
-            *_time.reform_key(spec.timing, marks=False),
+            *_time.reform_key(timing, marks=False),
             say("figure.calendar.left_out", n=left_out) if left_out else "",
         ],
-        key=_key(spec.timing),
+        key=_key(timing),
         panel_height=row * len(names),
         left=LEFT,
     )
     ax = view.panels[0]
     for i in range(len(names)):
-        _row(ax, i, spec.timing, treated=i < len(treated))
+        _row(ax, i, timing, treated=i < len(treated))
     ax.set_ylim(len(names), 0)
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
     ax.tick_params(axis="y", length=0, labelsize=min(8.5, row * 46))
     for tick in ax.get_yticklabels()[: len(treated)]:
         tick.set_fontweight("bold")
     ax.spines["left"].set_visible(False)
-    _time.time_axis(view, spec.timing)
+    _time.time_axis(view, timing)
     return view.figure
 
 

@@ -17,11 +17,12 @@ from reformeval.figures import (
     style,
     synthetic_control,
 )
-from reformeval.figures.plan import planned
+from reformeval.figures.plan import Planned, planned
 from reformeval.report.results import Results, read
 from reformeval.report.spec import ReportSpec
 
-Draw = Callable[[Results, ReportSpec, str, str], Figure]
+# Each kind takes the artefacts and which of its figures to draw.
+Draw = Callable[[Results, Planned], Figure]
 
 KINDS: dict[str, Draw] = {
     "calendar": calendar.draw,
@@ -47,5 +48,5 @@ def draw_figures(folder: Path, spec: ReportSpec) -> None:
     results = read(folder, spec)
     for figure in planned(spec):
         with style.context():
-            drawn = KINDS[figure.kind](results, spec, figure.outcome, figure.label)
+            drawn = KINDS[figure.kind](results, figure)
         style.save(drawn, folder / "figures" / figure.name)

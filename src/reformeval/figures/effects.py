@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, style
+from reformeval.figures.plan import Planned, title_of
 from reformeval.report import numbers
 from reformeval.report.results import SHOWN, Results, Row, group_label, label_words
 from reformeval.report.spec import ReportSpec
@@ -19,20 +20,9 @@ GAP = 0.14
 LEFT = 2.05
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Effects over the whole post-period by group and estimator, intervals as lines.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Not used: every estimator is shown.
-    """
-    del label
-    what = spec.outcome(outcome)
+def draw(results: Results, figure: Planned) -> Figure:
+    """Effects over the whole post-period by group and estimator, intervals as lines."""
+    spec, outcome = results.spec, figure.outcome
     labels = [estimator.label for estimator in spec.estimators]
     table = {
         (group.name, name): results.att(outcome, group.name, name)
@@ -42,7 +32,7 @@ def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> F
     rows = [row for row in table.values() if row is not None]
     block = len(labels) * STEP + GAP
     view = _layout.page(
-        say("figure.effects.title", outcome=what.label, treated=results.treated_name),
+        title_of(results, figure),
         say("figure.effects.subtitle"),
         [""],
         _notes(spec, outcome, rows),
@@ -68,7 +58,7 @@ def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> F
     ax.tick_params(axis="y", length=0, labelsize=9, pad=10)
     ax.spines["left"].set_visible(False)
     _layout.plain_numbers(ax, "x", bins=9)
-    ax.set_xlabel(say("figure.effect", measured_in=what.measured_in), fontsize=8.8)
+    ax.set_xlabel(say("figure.effect", measured_in=spec.outcome(outcome).measured_in), fontsize=8.8)
     return view.figure
 
 

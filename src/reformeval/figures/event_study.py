@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
+from reformeval.figures.plan import Planned
 from reformeval.report import numbers
-from reformeval.report.results import Results, Row, events, group_label
+from reformeval.report.results import Results, Row, events
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say, say_or
 
@@ -16,27 +17,16 @@ FEW = 20
 NARROW, WIDE = "#93bddb", "#d6e6f2"
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Event-time coefficients with pointwise and simultaneous bands, by group.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Estimator label; its effects have event times.
-    """
-    what = spec.outcome(outcome)
-    rows = [results.rows(outcome, group.name, label, "event") for group in spec.groups]
+def draw(results: Results, figure: Planned) -> Figure:
+    """Event-time coefficients with pointwise and simultaneous bands, by group."""
+    spec, outcome = results.spec, figure.outcome
+    rows = [results.rows(outcome, group.name, figure.label, "event") for group in spec.groups]
     pointwise = [events(series, "pointwise") for series in rows]
     simultaneous = [events(series, "simultaneous") for series in rows]
     reference = -(spec.timing.anticipation + 1)
-    view = _layout.page(
-        say("figure.event_study.title", outcome=what.label, treated=results.treated_name),
-        say("figure.event_study.subtitle"),
-        [group_label(spec, group) for group in spec.groups],
+    view = _layout.by_group(
+        results,
+        figure,
         [
             _reference_note(spec),
             _bands_note(pointwise, simultaneous),
@@ -48,14 +38,14 @@ def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> F
         view.panels, spec.groups, pointwise, simultaneous, strict=True
     ):
         if np.isfinite(_columns(point, reference)[1]).sum() < 2:
-            _layout.refused_panel(ax, results.att(outcome, group.name, label))
+            _layout.refused_panel(ax, results.att(outcome, group.name, figure.label))
         else:
             _panel(ax, point, simult, spec, reference)
     if not _layout.share_y(view):
         _layout.note_own_scales(view)
     unit = say(f"period.{spec.timing.frequency}.many")
     _time.event_axis(view, spec.timing, say("figure.event_study.x", periods=unit))
-    _layout.y_label(view, say("figure.difference", measured_in=what.measured_in))
+    _layout.y_label(view, say("figure.difference", measured_in=spec.outcome(outcome).measured_in))
     return view.figure
 
 

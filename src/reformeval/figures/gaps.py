@@ -8,34 +8,24 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
-from reformeval.report.results import Curves, Results, group_label
+from reformeval.figures.plan import Planned
+from reformeval.report.results import Curves, Results
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say
 
 MOST_LINES = 120
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Gap of the reform and of every placebo, by group.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Estimator label whose paths are shown.
-    """
-    what = spec.outcome(outcome)
-    estimates = results.estimates[label]
+def draw(results: Results, figure: Planned) -> Figure:
+    """Gap of the reform and of every placebo, by group."""
+    spec, outcome = results.spec, figure.outcome
+    estimates = results.estimates[figure.label]
     curves = [estimates.curves(outcome, group.name) for group in spec.groups]
     counts = [len(c.units) - 1 for c in curves if c is not None]
     n = max(counts, default=0)
-    view = _layout.page(
-        say("figure.gaps.title", outcome=what.label, treated=results.treated_name),
-        say("figure.gaps.subtitle"),
-        [group_label(spec, group) for group in spec.groups],
+    view = _layout.by_group(
+        results,
+        figure,
         [
             *_time.reform_key(spec.timing),
             say("figure.gaps.footnote", n=n),
@@ -48,14 +38,14 @@ def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> F
     )
     for ax, group, paths in zip(view.panels, spec.groups, curves, strict=True):
         if paths is None:
-            _layout.refused_panel(ax, results.att(outcome, group.name, label))
+            _layout.refused_panel(ax, results.att(outcome, group.name, figure.label))
         else:
             _panel(ax, paths, spec)
     if not _layout.share_y(view):
         _layout.note_own_scales(view)
     _time.time_axis(view, spec.timing)
     _time.mark_reform(view, spec.timing)
-    _layout.y_label(view, say("figure.difference", measured_in=what.measured_in))
+    _layout.y_label(view, say("figure.difference", measured_in=spec.outcome(outcome).measured_in))
     return view.figure
 
 

@@ -10,35 +10,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, style
+from reformeval.figures.plan import Planned
 from reformeval.report import numbers
-from reformeval.report.results import Results, Row, group_label, label_words
-from reformeval.report.spec import ReportSpec
+from reformeval.report.results import Results, Row, label_words
 from reformeval.report.texts import say
 
 STRIP = 200
 BINS = 40
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Estimates of all assignments, one strip an estimator, one panel a group.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Not used: every estimator is shown.
-    """
-    del label
-    what = spec.outcome(outcome)
+def draw(results: Results, figure: Planned) -> Figure:
+    """Estimates of all assignments, one strip an estimator, one panel a group."""
+    spec, outcome = results.spec, figure.outcome
     labels = [estimator.label for estimator in spec.estimators]
     height = 0.62 + 0.46 * len(labels)
-    view = _layout.page(
-        say("figure.placebos.title", outcome=what.label, treated=results.treated_name),
-        say("figure.placebos.subtitle"),
-        [group_label(spec, group) for group in spec.groups],
+    view = _layout.by_group(
+        results,
+        figure,
         [
             say("figure.placebos.footnote", treated=results.treated_name),
             _floor_note(results, outcome),
@@ -58,8 +46,9 @@ def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> F
         names = [textwrap.fill(label_words(name), 11) for name in labels]
         ax.set_yticks(range(len(labels)), names if i % view.columns == 0 else [""] * len(labels))
         ax.tick_params(axis="y", length=0, labelsize=8)
+    measured_in = spec.outcome(outcome).measured_in
     for ax in view.lowest:
-        ax.set_xlabel(say("figure.effect", measured_in=what.measured_in), fontsize=8.4)
+        ax.set_xlabel(say("figure.effect", measured_in=measured_in), fontsize=8.4)
     return view.figure
 
 

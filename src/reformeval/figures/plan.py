@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reformeval.report.results import Results
 from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import say
 
 BY_OUTCOME = ("effects", "raw_means", "event_study", "synthetic_control", "gaps", "placebos")
 
@@ -32,6 +34,12 @@ def planned(spec: ReportSpec) -> list[Planned]:
                 stem = f"{kind}_{label}" if i else kind
                 figures.append(Planned(kind, outcome.name, label, f"{stem}_{outcome.name}"))
     return figures
+
+
+def title_of(results: Results, figure: Planned) -> str:
+    """Title of a figure, the same above it and in the report."""
+    label = results.spec.outcome(figure.outcome).label if figure.outcome else ""
+    return say(f"figure.{figure.kind}.title", outcome=label, treated=results.treated_name)
 
 
 def _labels(spec: ReportSpec, kind: str) -> tuple[str, ...]:

@@ -11,53 +11,43 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
-from reformeval.report.results import Cells, Results, group_label
-from reformeval.report.spec import ReportSpec
+from reformeval.figures.plan import Planned
+from reformeval.report.numbers import level_unit
+from reformeval.report.results import Cells, Results
 from reformeval.report.texts import say
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Mean of the treated units, of the donors, and every donor, by group.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Not used: no estimator is involved.
-    """
-    del label
-    what = spec.outcome(outcome)
+def draw(results: Results, figure: Planned) -> Figure:
+    """Mean of the treated units, of the donors, and every donor, by group."""
+    spec, outcome = results.spec, figure.outcome
     kept = np.array([p not in spec.timing.dropped for p in spec.timing.periods])
     cells = [results.cells(outcome, group.name) for group in spec.groups]
     complete = [series.complete_donors(kept) for series in cells]
     single = len(spec.groups) == 1
     names = (results.treated_name, _mean_name([int(c.sum()) for c in complete]))
-    view = _layout.page(
-        say("figure.raw_means.title", outcome=what.label, treated=results.treated_name),
-        say("figure.raw_means.subtitle_one" if single else "figure.raw_means.subtitle"),
-        [group_label(spec, group) for group in spec.groups],
+    view = _layout.by_group(
+        results,
+        figure,
         [
             *_time.reform_key(spec.timing),
             say("figure.raw_means.footnote"),
-            _gaps_note(results, spec, outcome),
+            _gaps_note(results, outcome),
         ],
         key=() if single else _key(*names),
+        subtitle=say("figure.raw_means.subtitle_one") if single else None,
     )
     for ax, series, donors in zip(view.panels, cells, complete, strict=True):
         _panel(ax, series, donors, _time.years(spec.timing), names if single else None)
     _time.time_axis(view, spec.timing, room=0.16 if single else 0.0)
     _time.mark_reform(view, spec.timing)
-    _layout.y_label(view, what.measured_in)
+    _layout.y_label(view, level_unit(spec.outcome(outcome).measured_in))
     return view.figure
 
 
-def _gaps_note(results: Results, spec: ReportSpec, outcome: str) -> str:
+def _gaps_note(results: Results, outcome: str) -> str:
     rows = results.panel.filter(pl.col("outcome") == outcome)
     if rows["suppressed"].any():
-        return say("figure.line_gaps.suppressed", n=spec.min_persons)
+        return say("figure.line_gaps.suppressed", n=results.spec.min_persons)
     return say("figure.line_gaps.missing") if rows["value"].null_count() else ""
 
 

@@ -21,7 +21,6 @@ DPI = 150
 
 INK = "#222222"
 MUTED = "#5f5f5f"
-GRID = "#e4e4e4"
 DONOR = "#bdbdbd"
 SHADE = "#f0e9d6"
 DROPPED = "#e6e6e6"

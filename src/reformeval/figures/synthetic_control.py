@@ -7,47 +7,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
-from reformeval.report.results import Curves, Results, group_label
+from reformeval.figures.plan import Planned
+from reformeval.report.numbers import level_unit
+from reformeval.report.results import Curves, Results
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say
 
 
-def draw(results: Results, spec: ReportSpec, outcome: str, label: str = "") -> Figure:
-    """Observed and counterfactual path of the treated units, by group.
-
-    Parameters
-    ----------
-    results, spec
-        The reform.
-    outcome
-        Name of the outcome.
-    label
-        Estimator label whose paths are shown.
-    """
-    what = spec.outcome(outcome)
+def draw(results: Results, figure: Planned) -> Figure:
+    """Observed and counterfactual path of the treated units, by group."""
+    spec, outcome = results.spec, figure.outcome
     single = len(spec.groups) == 1
     names = (results.treated_name, say("figure.synthetic_control.counterfactual"))
-    view = _layout.page(
-        say("figure.synthetic_control.title", outcome=what.label, treated=results.treated_name),
-        say("figure.synthetic_control.subtitle"),
-        [group_label(spec, group) for group in spec.groups],
+    view = _layout.by_group(
+        results,
+        figure,
         [
             *_time.reform_key(spec.timing),
             say("figure.synthetic_control.footnote", n=len(results.donors)),
         ],
         key=() if single else _key(*names),
     )
-    estimates = results.estimates[label]
+    estimates = results.estimates[figure.label]
     for ax, group in zip(view.panels, spec.groups, strict=True):
         curves = estimates.curves(outcome, group.name)
         if curves is None:
-            row = results.att(outcome, group.name, label)
-            _layout.refused_panel(ax, row)
+            _layout.refused_panel(ax, results.att(outcome, group.name, figure.label))
         else:
             _panel(ax, curves, spec, names if single else None)
     _time.time_axis(view, spec.timing, room=0.16 if single else 0.0)
     _time.mark_reform(view, spec.timing)
-    _layout.y_label(view, what.measured_in)
+    _layout.y_label(view, level_unit(spec.outcome(outcome).measured_in))
     return view.figure
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reformeval.periods import Frequency
-from reformeval.report.texts import say
+from reformeval.report.texts import say, say_or
 
 MINUS = "−"
 MAX_DECIMALS = 6
@@ -89,6 +89,17 @@ def p_value(value: float | None) -> str:
     if value < 0.0005:
         return "< 0.001"
     return f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
+
+
+def level_unit(measured_in: str) -> str:
+    """Name the unit of an outcome's level, given that of a difference of two levels.
+
+    Examples
+    --------
+    >>> level_unit("percentage points"), level_unit("NOK per month")
+    ('per cent', 'NOK per month')
+    """
+    return say_or(f"level_unit.{measured_in}", measured_in)
 
 
 def percent(share: float | None) -> str:

@@ -181,10 +181,6 @@ class Results:
         names = [self.unit_labels[code] for code in self.treated]
         return listed(names) if len(names) <= 3 else say("unit.several", n=len(names))
 
-    def assignment_name(self, codes: str) -> str:
-        """Name of the units that an assignment treats, from their codes joined by ``+``."""
-        return " + ".join(self.unit_labels.get(code, code) for code in codes.split("+"))
-
     @cached_property
     def decimals(self) -> dict[str, int]:
         """Decimals by outcome, the same in every figure, table and sentence."""
@@ -201,6 +197,15 @@ class Results:
         """The headline's row of the effects, None if there is none."""
         rows = self.effects.filter(pl.col("is_headline") & (pl.col("estimand") == "att"))
         return best(rows.to_dicts())
+
+    def concerns_headline(self, check: Row) -> bool:
+        """Whether a check is about the headline: its outcome and group, and its estimator.
+
+        Differences before the reform are estimated by an event study, whatever the headline is.
+        """
+        headline = self.spec.headline
+        scope = ["outcome", "group", *(["estimator"] if check["check"] != "pre_trend" else [])]
+        return all(check[key] in (None, "", getattr(headline, key)) for key in scope)
 
     def att(self, outcome: str, group: str, estimator: str) -> Row | None:
         """Return the best row for an effect: a valid interval before a refused one."""

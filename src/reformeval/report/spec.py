@@ -88,9 +88,9 @@ class ReportSpec:
         """Return the outcome of this name."""
         return next(outcome for outcome in self.outcomes if outcome.name == name)
 
-    def labels_of(self, *methods: str) -> tuple[str, ...]:
-        """Labels of the estimators that use one of the methods, in order."""
-        return tuple(e.label for e in self.estimators if e.method in methods)
+    def labels_of(self, method: str) -> tuple[str, ...]:
+        """Labels of the estimators that use a method, in order."""
+        return tuple(e.label for e in self.estimators if e.method == method)
 
     def method_of(self, label: str) -> str:
         """Return the method behind an estimator label."""

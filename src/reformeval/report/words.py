@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import polars as pl
+
 from reformeval import periods
 from reformeval.report import numbers
 from reformeval.report.results import SHOWN, Results, Row, group_label, label_words
@@ -12,6 +14,7 @@ from reformeval.report.texts import has, say, say_or
 
 COMMON_LEVELS = (0.99, 0.95, 0.9, 0.8, 0.75, 0.5)
 FEW_TREATED = 5
+SAID = ("ci_level",)  # checks whose content stands beside the interval
 SAME = 1e-9
 
 
@@ -58,6 +61,15 @@ def signed(results: Results, row: Row, value: float) -> str:
     """Write a value in the outcome's unit, with its sign."""
     text = numbers.number(value, results.decimals[row["outcome"]], sign=True)
     return say("number.measured", value=text, measured_in=row["measured_in"])
+
+
+def level(results: Results, row: Row, value: float | None) -> str:
+    """Write a level of the outcome, as against a difference, in its unit."""
+    text = numbers.number(value, results.decimals[row["outcome"]])
+    if value is None:
+        return text
+    unit = numbers.level_unit(row["measured_in"])
+    return say("number.measured", value=text, measured_in=unit)
 
 
 def lower_first(text: str) -> str:
@@ -152,15 +164,17 @@ def _verdict(results: Results, row: Row) -> str:
     said = []
     if row["p_value_floor"] > alpha + SAME:
         said.append(say("verdict.floor", alpha=numbers.percent(alpha)))
+    elif verdict == "inconclusive" and smallest is None:
+        said.append(say("verdict.inconclusive_unnamed"))
     elif has(f"verdict.{verdict}"):
         named = verdict == "no_effect_beyond_smallest" and smallest is not None
         size = _chosen(row, smallest) if named else ""
         said.append(say(f"verdict.{verdict}", smallest=size, alpha=numbers.percent(alpha)))
     if verdict != "effect":
         if row["minimum_detectable"] is not None and math.isfinite(row["minimum_detectable"]):
-            said.append(
-                say("verdict.detectable", size=amount(results, row, row["minimum_detectable"]))
-            )
+            size = amount(results, row, row["minimum_detectable"])
+            own = numbers.percent(1 - row["ci_level"])
+            said.append(say("verdict.detectable", size=size, alpha=own))
         if smallest is not None and verdict == "inconclusive":
             said.append(say("verdict.smallest", size=_chosen(row, smallest)))
     return " ".join(said)
@@ -202,4 +216,21 @@ def _limits(results: Results, row: Row | None) -> tuple[str, ...]:
     population = spec.outcome(spec.headline.outcome).population.kind
     key = f"population.{population}.limit"
     said.append(say(key) if has(key) else "")
+    said.extend(_troubles(results))
     return tuple(text for text in said if text)
+
+
+def _troubles(results: Results) -> list[str]:
+    """Put in words the headline's checks that failed or warn, but those already said."""
+    rows = results.checks.filter(
+        pl.col("verdict").is_in(["fail", "warn"]), ~pl.col("check").is_in(SAID)
+    )
+    return [
+        say(
+            "limits.check",
+            check=say_or(f"check.{row['check']}", label_words(row["check"])),
+            message=row["message"] or "",
+        )
+        for row in rows.iter_rows(named=True)
+        if results.concerns_headline(row)
+    ]

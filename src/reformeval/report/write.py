@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from reformeval import periods
 from reformeval.artefacts import write_text
-from reformeval.figures.plan import Planned, planned
+from reformeval.figures.plan import Planned, planned, title_of
 from reformeval.report import numbers, words
 from reformeval.report.results import Results, group_label, label_words, read
 from reformeval.report.spec import ReportSpec
@@ -158,14 +158,11 @@ def _picture(figures: _Numbered, results: Results, figure: Planned) -> Picture:
     data = (figures.folder / "figures" / f"{figure.name}.png").read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     figures.shown += 1
-    label = results.spec.outcome(figure.outcome).label if figure.outcome else ""
-    what = say(f"figure.{figure.kind}.title", outcome=label, treated=results.treated_name)
+    reading = say(f"figure.{figure.kind}.reading")
     return Picture(
         kind=figure.kind,
-        alt=say("report.figure.alt", title=what, reading=say(f"figure.{figure.kind}.reading")),
-        caption=say(
-            "report.figure.caption", n=figures.shown, text=say(f"figure.{figure.kind}.reading")
-        ),
+        alt=say("report.figure.alt", title=title_of(results, figure), reading=reading),
+        caption=say("report.figure.caption", n=figures.shown, text=reading),
         width=width // 2,
         height=height // 2,
         data=base64.b64encode(data).decode("ascii"),
@@ -185,8 +182,7 @@ def _key_numbers(results: Results) -> list[tuple[str, str]]:
          numbers.interval(row["ci_low"], row["ci_high"], decimals)),
         (say("report.numbers.p"), numbers.p_value(row["p_value"])),
         (say("report.numbers.floor"), numbers.p_value(row["p_value_floor"])),
-        (say("report.numbers.baseline"), words.signed(results, row, row["baseline"]).lstrip("+")
-         if row["baseline"] is not None else numbers.number(None, 0)),
+        (say("report.numbers.baseline"), words.level(results, row, row["baseline"])),
         (say("report.numbers.donors"), numbers.count(row["n_donors"])),
     ]  # fmt: skip
     if row["truth"] is not None:

@@ -27,7 +27,7 @@ def attention(results: Results) -> Table:
     """
     sought: dict[tuple[object, ...], list[Row]] = {}
     for row in results.checks.iter_rows(named=True):
-        if row["verdict"] in SOUGHT or _of_headline(row, results):
+        if row["verdict"] in SOUGHT or results.concerns_headline(row):
             same = (row["check"], row["verdict"], row["message"], row["p_value"])
             sought.setdefault(same, []).append(row)
     chosen = [row for rows in sought.values() for row in rows]
@@ -78,8 +78,3 @@ def _cells(results: Results, rows: list[Row]) -> Cells:
         "p": p_value(first["p_value"]),
         "message": first["message"] or "",
     }
-
-
-def _of_headline(row: Row, results: Results) -> bool:
-    headline = results.spec.headline
-    return all(row[key] in (None, "", getattr(headline, key)) for key in SCOPE)

@@ -55,7 +55,11 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
             sections.append((group_label(spec, group), tuple(lines)))
     headline = estimand == "att" and outcome == spec.headline.outcome
     notes = [
-        say("table.effects.note", measured_in=what.measured_in),
+        say(
+            "table.effects.note",
+            measured_in=what.measured_in,
+            level_unit=numbers.level_unit(what.measured_in),
+        ),
         say("table.effects.headline" if headline else "table.effects.exploratory"),
         say("table.effects.floor"),
     ]

@@ -9,8 +9,6 @@ from reformeval.report.spec import ReportSpec
 from reformeval.tables import _table, checks, effects, sample_flow, weights
 from reformeval.tables._table import Table
 
-WEIGHTED = ("synthetic_control", "synthetic_did")
-
 
 def build_tables(results: Results) -> dict[str, Table]:
     """Build every table of a reform, by file stem."""
@@ -19,7 +17,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     for outcome in spec.outcomes:
         tables.append(effects.whole_period(results, outcome.name))
         tables.append(effects.by_step(results, outcome.name))
-    tables += [weights.build(results, label) for label in spec.labels_of(*WEIGHTED)]
+    tables += [weights.build(results, estimator.label) for estimator in spec.estimators]
     tables += [sample_flow.build(results), checks.build(results)]
     return {table.name: table for table in tables if table is not None}
 
