@@ -1,0 +1,68 @@
+"""From a source's kind to its model and to the module that builds panels from it.
+
+Modules are named here and imported when needed, so that the code hash of a job on a table does
+not change with the code that reads registers, and the other way round.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from reformeval.spec import PanelSpec
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from reformeval.sources._model import SourceModel
+
+# kind: (module of the model, its class, module that builds a panel)
+_KINDS = {
+    "simulated": (
+        "reformeval.sources.simulated", "SimulatedSource", "reformeval.panel.from_register"
+    ),
+    "table": ("reformeval.sources.table", "TableSource", "reformeval.panel.from_table"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SourceSlice:
+    """A source as JSON carries it: its kind and its file's content."""
+
+    kind: str
+    content: Mapping[str, Any]
+
+    def model(self) -> SourceModel:
+        """Return the source as its own model."""
+        module, name, _ = _KINDS[self.kind]
+        kind: type[SourceModel] = getattr(import_module(module), name)
+        return kind.model_validate_json(json.dumps(self.content))
+
+    def panel_module(self) -> ModuleType:
+        """Import what builds panels from this kind of source."""
+        return import_module(_KINDS[self.kind][2])
+
+
+@dataclass(frozen=True)
+class PanelJob:
+    """What `check_data` and `build_truth` read."""
+
+    source: SourceSlice
+    panel: PanelSpec
+
+
+@dataclass(frozen=True)
+class RegisterJob:
+    """What `simulate_register` reads."""
+
+    source: SourceSlice
+    seed: int
+
+
+def modules(kind: str) -> tuple[str, str]:
+    """Name the modules that a panel from this kind of source depends on."""
+    module, _, panel = _KINDS[kind]
+    return module, panel

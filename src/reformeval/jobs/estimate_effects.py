@@ -1,0 +1,44 @@
+"""Estimate every outcome in every group with one estimator, for the reform and all placebos.
+
+Inputs: ``panel.parquet`` and ``units.parquet``. Outputs: the four files of a fit under
+``estimates/<label>/``.
+"""
+
+from __future__ import annotations
+
+from reformeval import fit_files
+from reformeval.artefacts import PANEL, UNITS, read_table
+from reformeval.assignments import in_space
+from reformeval.design import from_panel
+from reformeval.estimators import _discover
+from reformeval.jobs._cli import Call, log, run
+from reformeval.spec import EstimateSpec, from_json
+
+
+def estimate_effects(call: Call) -> None:
+    """Fit one estimator label of one reform."""
+    spec = from_json(EstimateSpec, call.spec)
+    panel, units = call.inputs
+    design = from_panel(
+        read_table(panel, PANEL),
+        read_table(units, UNITS),
+        spec.timing,
+        spec.outcomes,
+        spec.groups,
+        spec.weights,
+    )
+    assignments = in_space(design, spec.seed)
+    log.info(
+        "%s: %d series, %d units, %d periods, %d assignments",
+        spec.label,
+        len(design.series),
+        len(design.units),
+        len(design.periods),
+        len(assignments),
+    )
+    fit = _discover.load(spec.method).estimate(design, assignments, spec.options)
+    fit_files.write(fit, design, call.outputs[0].parent)
+
+
+if __name__ == "__main__":
+    run(estimate_effects)

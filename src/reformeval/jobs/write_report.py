@@ -1,0 +1,32 @@
+"""Write the tables and the report of a reform.
+
+Inputs: the record of the data, the figures and every artefact up to the checks, texts and
+templates. Outputs: ``report.html``, one page that needs nothing else, and the folder ``tables``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from reformeval.jobs._cli import Call, log, run
+from reformeval.jobs._report import ReportJob
+from reformeval.report import write
+from reformeval.spec import from_json
+from reformeval.tables.write import write_tables
+
+
+def write_report(call: Call) -> None:
+    """Write the tables, then the page that shows them."""
+    job = from_json(ReportJob, call.spec)
+    page, tables = call.outputs
+    data = call.one("data.json")
+    made_from = replace(job.made_from, inputs=json.loads(data.read_text(encoding="utf-8")))
+    tables.mkdir(parents=True, exist_ok=True)
+    write_tables(page.parent, job.report)
+    write.write_report(page.parent, job.report, made_from.told())
+    log.info("%s: %d kB", job.report.reform, page.stat().st_size // 1000)
+
+
+if __name__ == "__main__":
+    run(write_report)

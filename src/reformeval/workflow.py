@@ -1,0 +1,285 @@
+"""What the Snakefile asks of the config: which reforms run, and each rule's files and params.
+
+Every rule gets the smallest slice of config that its job reads, without the words that only the
+report shows, and a hash of the code that it runs. So a changed label or note draws and writes
+again but estimates nothing, and a changed estimator reruns that estimator and what follows it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from reformeval import discovery
+from reformeval.code_hash import PACKAGE, code_hash
+from reformeval.config import loader, resolve
+from reformeval.errors import UserError
+from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
+from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
+from reformeval.provenance import MadeFrom, sha256
+from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
+
+FIT_FILES = ("paths", "draws", "weights", "covariance")
+RULES = ("check_data", "build_panel", "assess_effects", "draw_figures", "write_report")
+REGISTER_RULES = ("simulate_register", "build_truth")
+Wildcards = Any
+FromWildcards = Callable[[Wildcards], Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The reforms that a working directory's config lets run, and their data.
+
+    Attributes
+    ----------
+    left_out
+        Per reform whose data is not there the line that says where it can be had.
+    """
+
+    config: loader.Config
+    left_out: dict[str, str]
+
+    @cached_property
+    def studies(self) -> dict[str, resolve.Study]:
+        """Every reform that the settings let run, by name."""
+        return {name: self.config.study(name) for name in self.config.selected}
+
+    @property
+    def present(self) -> list[str]:
+        """Reforms of the default target: those whose data is there."""
+        return [name for name in self.studies if name not in self.left_out]
+
+    @property
+    def restricted(self) -> Path:
+        """Folder of person-level data."""
+        return Path(self.config.settings.restricted_dir)
+
+    @cached_property
+    def registers(self) -> dict[str, resolve.Study]:
+        """One study per simulated register, by the name of the source."""
+        return {s.source_name: s for s in self.studies.values() if s.source.is_register}
+
+    def names(self, simulated: bool = False) -> str:
+        """Pattern of the reforms' names, for a wildcard constraint."""
+        return _either(n for n, s in self.studies.items() if s.source.is_register or not simulated)
+
+    @property
+    def sources(self) -> str:
+        """Pattern of the simulated sources' names."""
+        return _either(self.registers)
+
+    @property
+    def any_label(self) -> str:
+        """Pattern of the estimators' labels."""
+        return _either({label for s in self.studies.values() for label in s.reform.estimators})
+
+    def labels(self, wildcards: Wildcards) -> list[str]:
+        """Labels of a reform's estimators."""
+        return list(self.studies[wildcards.reform].reform.estimators)
+
+    def data(self, wildcards: Wildcards) -> str:
+        """Name the file that a reform's panel is built from."""
+        study = self.studies[wildcards.reform]
+        if study.source.is_register:
+            return str(self.restricted / study.source_name / "register.parquet")
+        return str(loader.data_file(study.source, study.settings))
+
+    def threads(self, wildcards: Wildcards) -> int:
+        """Say how many threads a panel may use: a register is large, a table is not."""
+        return 16 if self.studies[wildcards.reform].source.is_register else 1
+
+    def untreated(self, wildcards: Wildcards) -> str:
+        """Name the register without the reform's effect."""
+        source = self.studies[wildcards.reform].source_name
+        return str(self.restricted / source / "register_untreated.parquet")
+
+    def truth(self, wildcards: Wildcards) -> list[str]:
+        """Name the true effects of a reform, where the source is simulated."""
+        simulated = self.studies[wildcards.reform].source.is_register
+        return [f"results/{wildcards.reform}/truth.parquet"] if simulated else []
+
+    def fits(self, wildcards: Wildcards) -> list[str]:
+        """Every file of every fit of a reform."""
+        folder = f"results/{wildcards.reform}/estimates"
+        return [
+            f"{folder}/{label}/{name}.parquet"
+            for label in self.labels(wildcards)
+            for name in FIT_FILES
+        ]
+
+    def register(self, wildcards: Wildcards) -> str:
+        """Slice of `simulate_register`."""
+        study = self.registers[wildcards.source]
+        return to_json(RegisterJob(_source(study, groups={}), study.settings.seed))
+
+    def panel(self, wildcards: Wildcards) -> str:
+        """Slice of `check_data` and `build_truth`."""
+        study = self.studies[wildcards.reform]
+        return to_json(PanelJob(_source(study), _bare_panel(resolve.panel_spec(study))))
+
+    def estimate(self, wildcards: Wildcards) -> str:
+        """Slice of `estimate_effects`."""
+        spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
+        return to_json(_bare_estimate(spec))
+
+    def assess(self, wildcards: Wildcards) -> str:
+        """Slice of `assess_effects`."""
+        return to_json(_bare_assess(resolve.assess_spec(self.studies[wildcards.reform])))
+
+    def figures(self, wildcards: Wildcards) -> str:
+        """Slice of `draw_figures`: what the report says, without what only it shows."""
+        spec = resolve.report_spec(self.studies[wildcards.reform])
+        return to_json(replace(spec, question="", notes=(), config=""))
+
+    def report(self, wildcards: Wildcards) -> str:
+        """Slice of `write_report`."""
+        spec = resolve.report_spec(self.studies[wildcards.reform])
+        return to_json(ReportJob(spec, self._made_from(wildcards)))
+
+    def index(self, _: Wildcards) -> str:
+        """Slice of `write_index`: all reforms, those without data too."""
+        specs = (resolve.report_spec(study) for study in self.studies.values())
+        return to_json(IndexJob(tuple(replace(spec, config="") for spec in specs)))
+
+    def provenance(self, wildcards: Wildcards) -> str:
+        """Slice of `write_provenance`."""
+        study = self.studies[wildcards.reform]
+        logs = [f"logs/{study.name}"]
+        if study.source.is_register:
+            logs.append(f"logs/{study.source_name}")
+        return to_json(ProvenanceJob(study.name, self._made_from(wildcards), tuple(logs)))
+
+    def _made_from(self, wildcards: Wildcards) -> MadeFrom:
+        study = self.studies[wildcards.reform]
+        code = {rule: self.code(rule)(wildcards) for rule in RULES}
+        for label in study.reform.estimators:
+            method = resolve.estimate_spec(study, label).method
+            code[f"estimate_effects.{label}"] = _estimator_code(method)
+        if study.source.is_register:
+            code |= {rule: self.code(rule)(wildcards) for rule in REGISTER_RULES}
+        lock = PACKAGE.parents[1] / "requirements.lock"
+        return MadeFrom(
+            code=dict(sorted(code.items())),
+            lock=sha256(lock) if lock.is_file() else None,
+            seed=study.settings.seed,
+        )
+
+    def code(self, rule: str) -> FromWildcards:
+        """Give the function from wildcards to the hash of a rule's code."""
+        job = f"reformeval.jobs.{rule}"
+
+        def hashed(wildcards: Wildcards) -> str:
+            if rule == "estimate_effects":
+                spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
+                return _estimator_code(spec.method)
+            if rule in ("check_data", "build_truth"):
+                return code_hash(job, *modules(self.studies[wildcards.reform].source.kind))
+            if rule == "assess_effects":
+                return code_hash(job, *_modules("inference"), *_modules("diagnostics"))
+            return code_hash(job)
+
+        return hashed
+
+
+def load(root: Path) -> Plan:
+    """Read the config of a working directory.
+
+    Raises
+    ------
+    UserError
+        With every problem of every file.
+    """
+    config = loader.load(root)
+    return Plan(config, loader.left_out(config))
+
+
+def load_or_exit(root: Path) -> Plan:
+    """Read the config for a run: problems end it, and reforms without data are named.
+
+    Jobs are to run with the Python that runs Snakemake, whatever stands first on PATH.
+
+    Raises
+    ------
+    SystemExit
+        With status 1 after printing every problem in the config.
+    """
+    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    os.environ["PATH"] = os.pathsep.join(paths)
+    try:
+        plan = load(root)
+    except UserError as error:
+        print(f"reformeval: the config cannot be used, nothing was run\n{error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    for line in plan.left_out.values():
+        print(line, file=sys.stderr)
+    return plan
+
+
+def command(rule: str) -> str:
+    """Give the shell command of a rule: its job, with the rule's params, inputs and outputs.
+
+    The hash seed is fixed because pyfixest orders fixed effects by a set: standard errors would
+    differ in their last digits from run to run.
+    """
+    return (
+        f"PYTHONHASHSEED=0 POLARS_MAX_THREADS={{threads}} python -m reformeval.jobs.{rule}"
+        " --spec {params.spec:q} --in {input:q} --out {output:q} > {log:q} 2>&1"
+    )
+
+
+def wording(*folders: str) -> list[str]:
+    """Give the report's files in these folders: inputs of the rules that show their words."""
+    files = [path for folder in folders for path in (PACKAGE / "report" / folder).rglob("*")]
+    return sorted(str(path) for path in files if path.is_file())
+
+
+def _estimator_code(method: str) -> str:
+    return code_hash("reformeval.jobs.estimate_effects", f"reformeval.estimators.{method}")
+
+
+def _modules(package: str) -> list[str]:
+    return [f"reformeval.{package}.{name}" for name in discovery.names(package)]
+
+
+def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
+    """Take from a source what data is made from; what is told about it and unused is left out."""
+    told = {"title": "-", "obtain": "-", "licence": None, "notes": ()}
+    bare = study.source.model_copy(update=told | unused)
+    content = bare.model_dump(mode="json", by_alias=True)
+    return SourceSlice(study.source.kind, content)
+
+
+def _either(names: Iterable[str]) -> str:
+    """Pattern that matches these names and no others; with none it matches nothing."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
+def _bare(timing: Timing) -> Timing:
+    return replace(timing, steps=tuple(replace(step, label=step.id) for step in timing.steps))
+
+
+def _bare_panel(spec: PanelSpec) -> PanelSpec:
+    outcomes = (
+        replace(o, label=o.name, measured_in="", smallest_effect_of_interest=None)
+        for o in spec.outcomes
+    )
+    return replace(spec, timing=_bare(spec.timing), outcomes=tuple(outcomes))
+
+
+def _bare_estimate(spec: EstimateSpec) -> EstimateSpec:
+    return replace(spec, timing=_bare(spec.timing))
+
+
+def _bare_assess(spec: AssessSpec) -> AssessSpec:
+    return replace(
+        spec,
+        timing=_bare(spec.timing),
+        estimators=tuple(_bare_estimate(estimator) for estimator in spec.estimators),
+        outcomes=tuple(replace(outcome, label=outcome.name) for outcome in spec.outcomes),
+    )

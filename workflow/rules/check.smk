@@ -1,0 +1,29 @@
+# The gate: nothing that exists is touched before the data has passed.
+#
+# inputs:  the source's data file, or its register
+# outputs: .reformeval/checked/<reform>/: panel, units, sample flow, and the data's hash
+# steps:   check_data
+#
+# A job that fails has already lost its old outputs, so this one has none under results/.
+
+
+rule check_data:
+    """Build the panel aside and check it."""
+    input:
+        data=plan.data,
+    output:
+        panel=".reformeval/checked/{reform}/panel.parquet",
+        units=".reformeval/checked/{reform}/units.parquet",
+        flow=".reformeval/checked/{reform}/sample_flow.parquet",
+        data=".reformeval/checked/{reform}/data.json",
+    log:
+        "logs/{reform}/check_data.log",
+    benchmark:
+        "logs/{reform}/check_data.tsv"
+    priority: 90
+    threads: plan.threads
+    params:
+        spec=plan.panel,
+        code=plan.code("check_data"),
+    shell:
+        command("check_data")
