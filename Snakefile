@@ -21,7 +21,17 @@ rule all:
     """Make the report of every reform whose data is there, and the index."""
     input:
         "results/index.html",
-        expand("results/{reform}/provenance.json", reform=plan.present),
+        expand(
+            "results/{reform}/{output}",
+            reform=plan.present,
+            output=[
+                "effects.parquet",
+                "figures",
+                "tables",
+                "report.html",
+                "provenance.json",
+            ],
+        ),
 
 
 include: "workflow/rules/register.smk"

@@ -15,7 +15,7 @@ from reformeval.errors import UserError
 from reformeval.panel.result import PanelResult
 from reformeval.panel.units import assign_roles
 from reformeval.sources.table import TableSource
-from reformeval.sources.table_reader import read
+from reformeval.sources.table_reader import read_table
 from reformeval.spec import Comparison, Group, Outcome, PanelSpec, Population, Step, Timing
 
 
@@ -34,11 +34,16 @@ def source(**keys: Any) -> TableSource:
     return TableSource.model_validate(content | keys)
 
 
+def cells_of(given: TableSource, data: Path) -> pl.DataFrame:
+    """The tidy cells of a table."""
+    return read_table(given, data).cells
+
+
 def read_text(folder: Path, text: str | bytes, **keys: Any) -> pl.DataFrame:
     """Write the table's file and read it."""
     given = source(**keys)
     (folder / given.file).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read(given, folder)
+    return cells_of(given, folder)
 
 
 def message_of(folder: Path, text: str | bytes, **keys: Any) -> str:

@@ -12,6 +12,7 @@ from reformeval.config import loader, resolve
 from reformeval.errors import Problem, UserError, did_you_mean
 
 _KEY = re.compile(r"`([\w.]+)`")
+_SOURCE_KEY = re.compile(r"config key:? ([^();,]+)")
 Say = Callable[[str], None]
 
 
@@ -26,20 +27,24 @@ def show(root: Path, say: Say) -> int:
     config, problems = loader.load_leniently(root)
     # Files with faults are not in the config; the others are shown all the same.
     say(f"Reforms ({loader.REFORMS_DIR})")
-    width = max((len(name) for name in config.reforms), default=0)
+    faulty = config.faulty_reforms
+    width = max(map(len, [*config.reforms, *faulty]), default=0)
     for name, reform in config.reforms.items():
         study = config.study(name) if reform.source in config.sources else None
         when = _adoption(study) if study else ""
         skipped = "" if name in config.selected else "  (not selected in config.yaml)"
         say(f"  {name:<{width}}  {when}{reform.title}{skipped}")
         say(f"  {'':<{width}}  source {reform.source}: {_data(config, reform.source)}")
-    unused = [n for n in config.sources if n not in {r.source for r in config.reforms.values()}]
+    for name in faulty:
+        say(f"  {name:<{width}}  has faults, see below")
+    if not config.reforms and not faulty:
+        say("  none; start one with `reformeval new`")
+    used = {*(reform.source for reform in config.reforms.values()), *faulty.values()}
+    unused = [name for name in config.sources if name not in used]
     if unused:
         say(f"Sources without a reform ({loader.SOURCES_DIR})")
         for name in unused:
             say(f"  {name}: {_data(config, name)}")
-    if not config.reforms:
-        say("  none; start one with `reformeval new`")
     _tell(problems, say)
     return len(problems)
 
@@ -83,6 +88,9 @@ def check(root: Path, reforms: Sequence[str], say: Say) -> int:
     ]
     chosen = [name for name in config.reforms if not reforms or name in reforms]
     _tell(problems, say)
+    if chosen and any(problem.where.startswith(loader.SETTINGS_FILE) for problem in problems):
+        say(f"no data checked: {loader.SETTINGS_FILE} has faults")
+        chosen = []
     for name in chosen:
         found = [_with_line(config, name, one) for one in _check_data(config, name, say)]
         _tell(found, say)
@@ -96,7 +104,13 @@ def _with_line(config: loader.Config, name: str, problem: Problem) -> Problem:
     """Add the line of the key that a problem with the data begins with."""
     key = _KEY.match(problem.message)
     if key is None or problem.where != f"{loader.REFORMS_DIR}/{name}.yaml":
-        return problem
+        source = config.reforms[name].source
+
+        def located(match: re.Match[str]) -> str:
+            path = match[1].partition(" and ")[0].split(".")
+            return f"{match[0]}, {config.where('sources', source, *path)}"
+
+        return replace(problem, message=_SOURCE_KEY.sub(located, problem.message, count=1))
     return replace(problem, where=config.where("reforms", name, *key[1].split(".")))
 
 

@@ -279,11 +279,16 @@ def _unit_weights(
         timing.first, timing.frequency
     )
     pre = n[:, :, : last + 1]
-    without = [s.outcome for s, counts in zip(series, pre, strict=True) if np.isnan(counts).all()]
-    if without:
-        raise UnsupportedError(
-            f"weights: persons_pre needs counts of persons, and the source has none for "
-            f"{', '.join(sorted(set(without)))}"
+    counted = np.isfinite(pre)
+    means: Floats = np.where(counted, pre, 0.0).sum(axis=2) / np.maximum(counted.sum(axis=2), 1)
+    # units without values are left out of a series anyway, and need no weight
+    lacking = (means <= 0) & np.isfinite(y[:, :, : last + 1]).any(axis=2)
+    if lacking.any():
+        outcomes = sorted(
+            {s.outcome for s, none in zip(series, lacking, strict=True) if none.any()}
         )
-    means: Floats = np.nan_to_num(np.nanmean(pre, axis=2))
+        raise UnsupportedError(
+            "weights: persons_pre needs the persons behind every unit before the reform, and the "
+            f"source has none for some units in {', '.join(outcomes)}"
+        )
     return means

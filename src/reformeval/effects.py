@@ -14,7 +14,7 @@ from reformeval.design import Bools, Design, Floats, cells
 from reformeval.evidence import Estimated, Evidence, covered, treated_mean
 from reformeval.fit import Estimand
 from reformeval.intervals import Alternative, Band, Intervals, Status
-from reformeval.spec import Outcome, WeightKind
+from reformeval.spec import WeightKind
 
 HEADLINE_INFERENCE = "permutation"
 VERDICTS = ("effect", "no_effect_beyond_smallest", "inconclusive")
@@ -163,7 +163,7 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         "reform": evidence.spec.reform,
         "outcome": series.outcome,
         "group": series.group,
-        "population": series.population or _population(outcome),
+        "population": series.population or outcome.population.kind,
         "measured_in": outcome.measured_in,
         "estimator": one.spec.label,
         "weights": one.spec.weights,
@@ -218,8 +218,9 @@ def _absent(
     if trouble is None:
         empty = not covered(design, s, estimand).any()
         trouble = (
-            "failed",
-            "no retained period: excluded or without data" if empty else "the estimator gave none",
+            ("refused", "no retained period: dropped from the window or without data")
+            if empty
+            else ("failed", "the estimator gave none")
         )
     return {
         "status": trouble[0],
@@ -235,13 +236,17 @@ def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tup
     problem = design.problem(s)
     if problem is None:
         return None
-    few = f"fewer than min_persons = {min_persons} persons"
+    few = (
+        "values withheld by the source"
+        if design.series[s].population == "as_published"
+        else f"fewer than min_persons = {min_persons} persons and are suppressed"
+    )
     retained = suppressed & ~design.excluded
     count = int(retained[design.treated].sum())
     if count:
         hit = design.treated & retained.any(axis=1)
         names = ", ".join(unit for unit, here in zip(design.units, hit, strict=True) if here)
-        return "refused", f"{count} cells of treated unit {names} have {few} and are suppressed"
+        return "refused", f"{count} cells of treated unit {names} have {few}"
     donors = int(retained[~design.treated].any(axis=1).sum())
     if donors:
         return "refused", f"{problem}; {donors} donors have cells with {few}"
@@ -307,7 +312,3 @@ def _nothing(one: Estimated, level: float) -> Intervals:
 
 def _pick(values: Floats | None, s: int, e: int) -> float | None:
     return None if values is None or np.isnan(values[s, e]) else float(values[s, e])
-
-
-def _population(outcome: Outcome) -> str:
-    return outcome.population.kind

@@ -133,6 +133,7 @@ class PanelSpec:
     outcomes: tuple[Outcome, ...]
     groups: tuple[Group, ...]
     min_persons: int
+    weighted_by_persons: bool = False
 
 
 @dataclass(frozen=True)

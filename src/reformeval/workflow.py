@@ -25,6 +25,7 @@ from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, sha256
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
 
+MAX_HASHED = 100_000_000  # bytes; as max-checksum-file-size of the profile
 FIT_FILES = ("paths", "draws", "weights", "covariance")
 RULES = ("check_data", "build_panel", "assess_effects", "draw_figures", "write_report")
 REGISTER_RULES = ("simulate_register", "build_truth")
@@ -89,6 +90,21 @@ class Plan:
         if study.source.is_register:
             return str(self.restricted / study.source_name / "register.parquet")
         return str(loader.data_file(study.source, study.settings))
+
+    def content(self, wildcards: Wildcards) -> str:
+        """Fingerprint of a data file, for one that is replaced by an older one.
+
+        Snakemake compares dates, and an older file looks as if it had been there before.
+        """
+        if self.studies[wildcards.reform].source.is_register:
+            return ""
+        path = Path(self.data(wildcards))
+        if not path.exists():
+            return ""
+        facts = path.stat()
+        if facts.st_size > MAX_HASHED:
+            return f"{facts.st_size} bytes, {facts.st_mtime_ns}"
+        return sha256(path)
 
     def threads(self, wildcards: Wildcards) -> int:
         """Say how many threads a panel may use: a register is large, a table is not."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from table_helpers import source
 
 from reformeval.errors import UserError
-from reformeval.sources.table_reader import CELLS, read
+from reformeval.sources.table_reader import CELLS, read_table
 
 SOURCES = [
     source(),
@@ -37,7 +37,7 @@ def outcome_of(given_source: Any, data: bytes) -> pl.DataFrame | None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "t.csv").write_bytes(data)
         try:
-            frame = read(given_source, Path(folder))
+            frame = read_table(given_source, Path(folder)).cells
         except UserError as error:
             told = error
         else:

@@ -118,9 +118,9 @@ def test_cluster_with_one_treated_unit_is_refused(table: pl.DataFrame) -> None:
     assert rows["verdict"].is_null().all()
 
 
-def test_excluded_event_time_has_a_failed_row(table: pl.DataFrame) -> None:
+def test_excluded_event_time_has_a_refused_row(table: pl.DataFrame) -> None:
     row = _row(table, estimator="event_study", estimand="event", event_time=6)
-    assert (row["status"], row["estimate"]) == ("failed", None)
+    assert (row["status"], row["estimate"]) == ("refused", None)
     assert "no retained period" in row["reason"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -224,3 +225,12 @@ def test_counts_where_persons_tell_the_size() -> None:
 
 def test_shares_in_units_of_different_size() -> None:
     assert problems(counts({"A": 100, "B": 100, "C": 150})) == []
+
+
+def test_weights_by_persons_need_persons_in_every_unit() -> None:
+    asked = replace(spec(), weighted_by_persons=True)
+    assert problems([c | {"n_persons": 100} for c in grid()], asked) == []
+    cells = [c | {"n_persons": None if c["unit"] == "B" else 100} for c in grid()]
+    problem = only(cells, asked)
+    assert "no persons before the reform in B" in problem.message
+    assert problems(cells) == []  # equal weights do not need them

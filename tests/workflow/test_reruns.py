@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from small_project import Project, towns_csv
 
@@ -118,6 +120,15 @@ def test_another_window_reruns_the_reform_in_one_go(project: Project) -> None:
 def test_changed_data_reruns_everything_made_from_it(project: Project) -> None:
     (project.folder / "data/towns.csv").write_text(towns_csv(seed=2))
     assert {"check_data:ash", "estimate_effects:ash,did", "check_data:elm"} <= project.plan().jobs
+
+
+def test_an_older_file_in_the_place_of_the_data_is_noticed(project: Project) -> None:
+    data = project.folder / "data/towns.csv"
+    before = project.plan().jobs
+    data.write_text(towns_csv(seed=2))
+    os.utime(data, (1e9, 1e9))
+    assert before == set()
+    assert "check_data:ash" in project.plan().jobs
 
 
 def test_a_touched_file_with_the_same_bytes_reruns_nothing(project: Project) -> None:

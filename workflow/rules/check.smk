@@ -25,5 +25,6 @@ rule check_data:
     params:
         spec=plan.panel,
         code=plan.code("check_data"),
+        content=plan.content,
     shell:
         command("check_data")

@@ -44,6 +44,17 @@ class Config:
         asked = self.settings.reforms
         return tuple(self.reforms) if asked == "all" else tuple(asked)
 
+    @property
+    def faulty_reforms(self) -> dict[str, str]:
+        """Reforms that are left out for their faults, with the source that each names."""
+        out = {}
+        for file, document in self._documents.items():
+            name = Path(file).stem
+            if file.startswith(f"{REFORMS_DIR}/") and name not in self.reforms:
+                data = document.data if isinstance(document.data, dict) else {}
+                out[name] = str(data.get("source", ""))
+        return out
+
     def study(self, name: str) -> Study:
         """Return one reform with its source and the settings."""
         reform = self.reforms[name]

@@ -112,6 +112,9 @@ def panel_spec(study: Study) -> spec.PanelSpec:
         outcomes=outcomes(study),
         groups=expand_groups(study.reform.groups, study.source),
         min_persons=study.settings.disclosure.min_persons,
+        weighted_by_persons=any(
+            estimator.weights == "persons_pre" for estimator in study.reform.estimators.values()
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from reformeval.config.resolve import expand_groups
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
+from reformeval.sources.table import TableSource
 
 MAX_MONTHS_OUTCOME = "spell_months"
 _NEEDS_RESIDENTS = ("recipients", "recipients_per_1000")
@@ -51,11 +52,12 @@ def check(
         document.add(
             ("source",),
             f"`source`: there is no config/sources/{name}.yaml",
-            did_you_mean(name, source_names),
+            did_you_mean(name, source_names) or "write one, or start with `reformeval new`",
         )
     source = sources.get(name) if name is not None else None
     _units(document, keys, source)
     _estimators(document, keys.get("estimators") or {})
+    _weights(document, keys, source)
     _headline(document, keys, source)
     if source is not None:
         rules_time.check(document, keys, source)
@@ -252,6 +254,10 @@ def _headline(document: Document, keys: Mapping[str, Any], source: Source | None
         ("estimator", headline.estimator, estimators),
     ):
         if declared is not None and value not in declared:
+            if key == "outcome" and source is not None and value in source.outcome_names():
+                wrong = [name for name in declared if name not in source.outcome_names()]
+                if get_close_matches(value, wrong, n=1):
+                    continue  # the headline is right: the misspelt outcome was reported
             document.add(
                 ("headline", key),
                 f"`headline.{key}`: '{value}' is not one of {key}s",
@@ -297,6 +303,27 @@ def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None
             )
         if estimator.options:
             _options(document, path, method, estimator.options)
+
+
+def _weights(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
+    """Ask for counts of persons in a table where units are weighted by them."""
+    if not isinstance(source, TableSource):
+        return
+    without = [
+        name
+        for name in keys.get("outcomes") or {}
+        if name in source.outcomes and source.outcomes[name].persons is None
+    ]
+    for label, estimator in (keys.get("estimators") or {}).items():
+        if estimator.weights == "persons_pre" and without:
+            path: Path = ("estimators", label, "weights")
+            document.add(
+                path,
+                f"`{dotted(path)}`: persons_pre needs counts of persons, and the source has none "
+                f"for {', '.join(without)}",
+                "name the column with persons in the source file "
+                f"(outcomes.{without[0]}.persons), or take the weights out",
+            )
 
 
 def _options(document: Document, path: Path, method: str, options: Mapping[str, Any]) -> None:

@@ -8,12 +8,16 @@ from datetime import date
 from typing import Any
 
 from reformeval import periods
-from reformeval.config.models import Comparison, Source, Step, Treatment, Window
+from reformeval.config.models import Comparison, Estimator, Source, Step, Treatment, Window
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.periods import Frequency
 
 _FULL_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ].*)?")
 _PLURAL = {"month": "months", "quarter": "quarters", "year": "years"}
+
+
+def _count(periods_: int) -> str:
+    return f"{periods_ or 'no'} period{'' if periods_ == 1 else 's'}"
 
 
 def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
@@ -38,7 +42,8 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
     if comparison:
         reader.treated_from(comparison, bounds)
     if bounds and starts and treatment and starts == sorted(set(starts)):
-        reader.enough(bounds, dropped, starts, treatment.anticipation)
+        pre = reader.enough(bounds, dropped, starts, treatment.anticipation)
+        reader.held_out(keys.get("estimators") or {}, pre)
 
 
 def months_before(source: Source, treatment: Treatment) -> int | None:
@@ -190,21 +195,27 @@ class _Reader:
 
     def enough(
         self, bounds: tuple[date, date], dropped: set[date], starts: list[date], anticipation: int
-    ) -> None:
-        """Ask for two periods before adoption and one in every step."""
+    ) -> int:
+        """Ask for two periods before adoption and one in every step; count those before."""
         first, last = (self.number(p) for p in bounds)
         gone = {self.number(p) for p in dropped}
         adoption = self.number(starts[0])
         if not first <= adoption <= last:
-            return
+            return 0
         reference = adoption - anticipation - 1
         pre = len(set(range(first, reference + 1)) - gone)
         if pre < 2:
+            path: Path = ("treatment", "steps", 0, "from")
+            waiting = ""
+            if anticipation:
+                path = ("treatment", "anticipation")
+                waiting = f" and its {_count(anticipation)} of anticipation"
             self.document.add(
-                ("treatment", "anticipation"),
-                f"only {pre} periods remain before adoption in {self.label(starts[0])} and its "
-                f"{anticipation} periods of anticipation; at least 2 are needed",
-                "start the window earlier, drop less or lower treatment.anticipation",
+                path,
+                f"`{dotted(path)}`: the window has {_count(pre)} before adoption in "
+                f"{self.label(starts[0])}{waiting}; at least 2 are needed",
+                "start the window earlier, or drop less"
+                + (", or lower treatment.anticipation" if anticipation else ""),
             )
         ends = [*(self.number(start) for start in starts[1:]), last + 1]
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
@@ -213,4 +224,18 @@ class _Reader:
                     ("treatment", "steps", i, "from"),
                     f"`treatment.steps[{i}]`: no period of this step is left in the window",
                     "drop fewer periods or join it with the next step",
+                )
+        return pre
+
+    def held_out(self, estimators: Mapping[str, Estimator], pre: int) -> None:
+        """Ask that ``holdout`` leaves a period before adoption to fit on."""
+        for label, estimator in estimators.items():
+            held = estimator.options.get("holdout")
+            if type(held) is int and pre >= 2 and held >= pre:
+                path: Path = ("estimators", label, "holdout")
+                self.document.add(
+                    path,
+                    f"`{dotted(path)}`: {held} leaves none of the {_count(pre)} before adoption "
+                    "to fit the weights on",
+                    f"hold out at most {pre - 1}",
                 )

@@ -245,17 +245,26 @@ def _say(detail: ErrorDetails, name: str, value: Any) -> tuple[str, str]:
         return _not_text(here, value)
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        if len(options) == 1:  # the only word for a key that else takes a list
+            return f"{here} is {_show(value)}", f"write {options[0]}, or a list: [{value}]"
         return f"{here} is {_show(value)}", did_you_mean(str(value), options)
     if kind == "string_pattern_mismatch":
+        dash = " and -" if "_-]" in str(context.get("pattern")) else ""
+        start = "" if dash else ", after a letter"
+        letters = f"letters from a to z, digits, _{dash}{start}"
         return (
-            f"{here}: '{detail['input']}' may only have letters, digits, _ and -, and no space",
-            "it becomes part of file names",
+            f"{here}: '{detail['input']}' may only have {letters}",
+            "it becomes part of names of files and groups; words for readers go under label",
         )
     wanted = _WANTED.get(kind)
     if wanted is not None:
         return f"{here} must be {wanted.format(**context)}, not {_show(value)}", ""
     if kind == "too_short":
-        return f"{here} needs at least {context.get('min_length')} entries", ""
+        least = context.get("min_length")
+        return f"{here} needs at least {least} {'entry' if least == 1 else 'entries'}", ""
+    if kind == "string_too_long":
+        fix = 'for a tab write "\\t"' if str(value).casefold() in {"tab", "\\t"} else ""
+        return f"{here} must be a single character, not {_show(value)}", fix
     if kind == "string_too_short":
         return f"{here} is empty", "give a value or delete the key"
     return f"{here}: {detail['msg'][:1].lower()}{detail['msg'][1:]}", ""

@@ -26,6 +26,22 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*\.?[0-9_]*[eE][-+]?[0-9]+")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
+# What usually lies behind the words of the YAML library.
+_HINTS = {
+    "mapping values are not allowed": 'a text with a colon in it must stand in quotes: "a: b"',
+    "'\\t' that cannot start": "indent with spaces, not with tabs",
+    "unknown escape character": "write / instead of \\, or use single quotes",
+    "while scanning an alias": 'a text that begins with * must stand in quotes: "*"',
+    "while scanning an anchor": 'a text that begins with & must stand in quotes: "&"',
+    "that cannot start any token": "a text that begins with %, @ or ` must stand in quotes",
+    "expected ',' or": "close the bracket, put a comma between entries, and quote texts that "
+    "hold commas, colons or brackets",
+    "'<stream end>'": "close the bracket, or give the last key a value",
+    "found unexpected end of stream": "close the quotation mark or bracket",
+    "expected <block end>": "indent keys of one mapping alike, and close quotation marks and "
+    "brackets on the lines before",
+}
+
 
 def dotted(path: Path) -> str:
     """Write a path the way a reader looks for it.
@@ -99,14 +115,18 @@ def read(text: str, file: str) -> Document:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
-            document.at_line(1, "the file is empty")
+            document.at_line(1, "the file is empty", "write its keys")
         else:
             document.data = _Reader(document).value(node, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         said = " ".join(part for part in (error.context, error.problem) if part)
-        document.at_line(line, f"this is not valid YAML: {said}")
+        begun = error.context_mark.line + 1 if error.context_mark else line
+        if begun != line:
+            said += f" (in what begins on line {begun})"
+        hint = next((hint for sign, hint in _HINTS.items() if sign in said), "")
+        document.at_line(line, f"this is not valid YAML: {said}", hint)
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         document.at_line(line, f"character U+{_code(error.character):04X} is not allowed in YAML")

@@ -27,15 +27,18 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
         own, donors = int(by_unit[design.treated].sum()), int((by_unit[~design.treated] > 0).sum())
         known = bool(np.isfinite(counts).any())
         smallest = float(np.nanmin(counts)) if known else float("nan")
+        few = (
+            "withheld by the source"
+            if series.population == "as_published"
+            else f"with fewer than {limit} persons"
+        )
         verdict: _rows.Verdict = "pass"
         if own:
             verdict = "fail"
-            message = (
-                f"{_rows.counted(own, 'cell')} of the treated unit with fewer than {limit} persons."
-            )
+            message = f"{_rows.counted(own, 'cell')} of the treated unit {few}."
         elif donors:
             verdict = "warn"
-            message = f"{_rows.counted(donors, 'donor')} with cells of fewer than {limit} persons."
+            message = f"{_rows.counted(donors, 'donor')} with cells {few}."
         elif known:
             message = f"The smallest cell has {smallest:.0f} persons; at least {limit} are needed."
         else:

@@ -46,7 +46,12 @@ def _one(evidence: Evidence, one: Estimated, fit: Fit, s: int) -> dict[str, Any]
     poor, beyond = not share <= LIMIT, outside > OUTSIDE and fit.period_weights is None
     message = (
         f"Before the reform the comparison misses the treated unit by {rmspe:.3g} (root mean "
-        f"square), {100 * share:.0f} % of the spread among donors"
+        "square), "
+    )
+    message += (
+        f"{100 * share:.0f} % of the spread among donors"
+        if spread > 0
+        else "and the donors do not differ at all"
     )
     message += ": too much to trust as its path without the reform." if poor else "."
     if beyond:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,14 +37,12 @@ def by_block(
         If an assignment has another adoption date than the reform.
     """
     _check(design, assignments)
-
-    def parts() -> Iterator[tuple[Ints, Ints, Ints, Fit]]:
-        for series, units, block in design.blocks():
-            outside = np.delete(assignments, units, axis=1) >= 0
-            rows = np.flatnonzero(~outside.any(axis=1))
-            yield series, units, rows, estimate(block, assignments[np.ix_(rows, units)] >= 0)
-
-    blocks = list(parts())
+    blocks = []
+    for series, units, block in design.blocks():
+        outside = np.delete(assignments, units, axis=1) >= 0
+        rows = np.flatnonzero(~outside.any(axis=1))
+        fit = estimate(block, assignments[np.ix_(rows, units)] >= 0)
+        blocks.append((series, units, rows, fit))
     if not blocks:
         return _nothing(design, assignments, tuple(estimands))
     return gather(design, assignments, blocks)

@@ -46,6 +46,7 @@ RC: dict[str, Any] = {
     "axes.unicode_minus": True,
     "axes.axisbelow": True,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
     "xtick.color": "#8a8a8a",
     "ytick.color": "#8a8a8a",
     "xtick.labelcolor": INK,

@@ -69,6 +69,7 @@ def validate(
             *_lengths(design, spec),
             *_constant(design),
             *_counts_of_unequal_units(design, source),
+            *(_without_persons(design) if spec.weighted_by_persons else ()),
         ]
     place = where or f"config/reforms/{spec.reform}.yaml"
     return [replace(problem, where=problem.where or place) for problem in found]
@@ -132,6 +133,22 @@ def _window(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
             yield Problem(
                 f"`window.{key}`: {write(at)} is {side} the data of all treated units and donors",
                 fix=f"write {key}: {write(edge)}",
+            )
+
+
+def _without_persons(design: Design) -> Iterator[Problem]:
+    """Report units that weights by persons would leave out without a word."""
+    for s, series in enumerate(design.series):
+        units, kept = design.usable(s)
+        before = kept & design.in_pre
+        counts = np.zeros((len(design.units), 1)) if design.n is None else design.n[s][:, before]
+        lacking = units & ~(np.nan_to_num(counts) > 0).any(axis=1)
+        if lacking.any():
+            names = [u for u, none in zip(design.units, lacking, strict=True) if none]
+            yield Problem(
+                f"`estimators`: weights: persons_pre, but {series.outcome} for {series.group} has "
+                f"no persons before the reform in {', '.join(names[:_SHOWN])}",
+                fix="fill the source's persons column, exclude the units, or use weights: equal",
             )
 
 

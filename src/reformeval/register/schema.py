@@ -9,7 +9,6 @@ import polars as pl
 
 from reformeval.artefacts import Schema
 from reformeval.errors import Problem, UserError
-from reformeval.register.groups import RegisterGroup
 
 REGISTER: Schema = {
     "person": pl.Int64,
@@ -64,20 +63,6 @@ def check_columns(register: pl.LazyFrame, columns: Iterable[str], where: str = "
     if problems:
         fix = "give person-months with the columns " + ", ".join(REGISTER)
         raise UserError([Problem(text, where=where, fix=fix) for text in problems])
-
-
-def check_groups(register: pl.LazyFrame, groups: Iterable[RegisterGroup]) -> None:
-    """Check that the columns behind the groups are there.
-
-    Raises
-    ------
-    UserError
-        Naming every column that is missing.
-    """
-    found = register.collect_schema()
-    missing = sorted({group.column for group in groups} - set(found))
-    if missing:
-        raise UserError(f"the register has no column {', '.join(missing)} to form groups by")
 
 
 def _fits(found: pl.DataType, wanted: type[pl.DataType]) -> bool:

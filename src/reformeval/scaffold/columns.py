@@ -15,6 +15,7 @@ from reformeval.errors import Problem, UserError
 from reformeval.scaffold import period_guess
 from reformeval.scaffold.period_guess import PeriodGuess
 from reformeval.scaffold.sniff import Table
+from reformeval.sources import _cells
 from reformeval.sources._model import OutcomeKind
 
 _UNIT_NAMES = re.compile(
@@ -22,11 +23,25 @@ _UNIT_NAMES = re.compile(
     r"|municipal|city|district|bezirk|kreis|land|country|province|bydel|gemeinde|fips|place|location)"
 )
 _PERSONS_NAMES = re.compile(
-    r"(?i)(n|n_?persons?|persons?|n_?obs|obs|pop|population|folketall|befolkning|personer|innbyggere|weights?)"
+    r"(?i)(n|n_?persons?|persons?|n_?obs|obs|pop|population|folketall|befolkning|innbyggere|weights?"
+    r"|((antall|number_of|number|no|num|count_of)_)?(personer|persons|people|residents|innbyggere|obs))"
 )
 _RATE_NAMES = re.compile(
     r"(^|_)(rates?|shares?|andel|prosent|percent|pct|perc|quote|prop)(_|$)|rate$|per_1_?000"
 )
+# Whole numbers that measure rather than count: amounts of money, time and age.
+_AMOUNT_NAMES = re.compile(
+    r"(^|_)(kr|nok|sek|dkk|eur|euros?|usd|chf|gbp|inntekt\w*|lonn\w*|belop\w*|stonad\w*|income\w*"
+    r"|earnings?|wages?|salar\w*|amount\w*|prices?|pris\w*|hours|timer|days|dager|age|alder"
+    r"|mean|average|avg|median|gjennomsnitt\w*|snitt|index|indeks)(_|$)"
+)
+# Names of columns that number persons.
+_PERSON_IDS = re.compile(
+    r"(fnr|fodselsnummer|fodselsnr|personnummer|pnr|lopenummer|lopenr|lnr|ssn|nin|pid|id|uid"
+    r"|(person|individual|household|hushold|worker|respondent|patient)_?(id|nr|no|number|key)"
+    r"|id_?(person|nr|no))"
+)
+_PER_CELL = 10
 _TOTALS = frozenset(
     {"all", "alle", "total", "totalt", "i alt", "ialt", "sum", "both", "begge", "tot", "t",
      "insgesamt", "alt", "everyone", "everybody", "hele landet", "ensemble"}
@@ -98,6 +113,7 @@ def guess(table: Table) -> Guess:
     units = [label for label in labels if label not in merge]
     found = Guess(unit, units, merge, period)
     kept = _dimensions(table, found)
+    _refuse_persons(table, kept, found)
     _outcomes(table, kept, found)
     _balance(kept, found)
     return found
@@ -163,8 +179,7 @@ def _merge(cells: pl.Series) -> dict[str, str]:
     """Labels that differ only by white space or case: all go to the tidiest one."""
     alike: dict[str, list[str]] = {}
     for label in cells.unique().sort().to_list():
-        folded = unicodedata.normalize("NFC", " ".join(label.split())).casefold()
-        alike.setdefault(folded, []).append(label)
+        alike.setdefault(_cells.folded(label), []).append(label)
     out: dict[str, str] = {}
     for labels in alike.values():
         tidy = min(labels, key=lambda label: (label != " ".join(label.split()), label))
@@ -235,6 +250,46 @@ def _why_not(table: Table, unit: str, name: str, values: list[str], splits: bool
     return "more values than groups have" if splits else "says no more than unit and period do"
 
 
+def _refuse_persons(table: Table, kept: pl.DataFrame, found: Guess) -> None:
+    """Stop at a file of persons: tables hold cells, and its values must not go into config.
+
+    Raises
+    ------
+    UserError
+        If rows pile up in each unit and period, and a column tells them apart that looks like
+        the number of a person.
+    """
+    keys = [found.unit, *found.period.used]
+    cells = kept.select(keys).n_unique()
+    if kept.height < 2 * cells:
+        return
+    for name in kept.columns:
+        if name in keys:
+            continue
+        named = bool(_PERSON_IDS.fullmatch(slug(name)))
+        times = [*found.period.used, name]
+        if not named and (
+            not _whole_or_text(table, name)
+            or kept.height < _PER_CELL * cells
+            or kept[name].n_unique() < _PER_CELL * kept[found.unit].n_unique()
+            or kept.select(times).n_unique() < kept.height
+        ):
+            continue
+        raise UserError(
+            Problem(
+                f"this looks like one row per person: column '{name}' tells "
+                f"{kept.height / cells:,.0f} rows of each '{found.unit}' and period apart",
+                str(table.path),
+                "make a table with one row per unit, period and group from it first (means, and "
+                "the number of persons behind them), and keep the persons where they are",
+            )
+        )
+
+
+def _whole_or_text(table: Table, name: str) -> bool:
+    return name not in table.numeric or _whole(table, name)
+
+
 def _outcomes(table: Table, kept: pl.DataFrame, found: Guess) -> None:
     used = {found.unit, *found.period.used, *found.filter}
     used |= {group.column for group in found.groups.values()}
@@ -294,7 +349,8 @@ def _kind(column: str, numbers: pl.Series) -> OutcomeKind:
         return "share"
     if _RATE_NAMES.search(slug(column)):
         return "rate"
-    return "count" if _is_count(known) else "mean"
+    amount = _AMOUNT_NAMES.search(slug(column))
+    return "count" if _is_count(known) and not amount else "mean"
 
 
 def _balance(kept: pl.DataFrame, found: Guess) -> None:

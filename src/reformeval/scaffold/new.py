@@ -122,7 +122,8 @@ def _report(
     for label, target in guess.merge.items():
         say(f"  merged     '{label}' with '{target}'")
     for column, (kept, others) in guess.filter.items():
-        say(f"  filter     '{column}' = '{kept}', leaving out {len(others)} other values")
+        more = f"{len(others)} other value{'s' if len(others) != 1 else ''}"
+        say(f"  filter     '{column}' = '{kept}': no total found, so {more} left out")
     for name, group in guess.groups.items():
         say(f"  group      {name}: {', '.join(group.values)}; total '{group.total}'")
     for name, outcome in guess.outcomes.items():

@@ -22,7 +22,6 @@ NAMES = re.compile(
 )
 _MONTH_NAMES = re.compile(r"(?i)(m|mo|mon|month|monat|måned|maaned|mnd|mnr)")
 _QUARTER_NAMES = re.compile(r"(?i)(q|qtr|quarter|quartal|kvartal)")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)?)?")
 _FORMATS = (
     "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%Y%m%d", "%Y%m", "%m/%Y", "%Y/%m",
     "%m.%Y", "%m-%Y", "%b %Y", "%B %Y", "%b-%y", "%Y.%m",
@@ -113,7 +112,7 @@ def _column(table: Table, name: str) -> PeriodGuess | None:
     texts = table.frame[name].unique().to_list()
     if not 1 < len(texts) <= _MOST or any(not text.strip() for text in texts):
         return None
-    if all(_ISO.fullmatch(text.strip()) for text in texts):
+    if all(_cells.DATE.fullmatch(text.strip()) for text in texts):
         days: Dates = {(t,): date.fromisoformat(t.strip()[:10]) for t in texts}
         return _of_days(table, name, days, {"column": name})
     for frequency in periods.FREQUENCIES:

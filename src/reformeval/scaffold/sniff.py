@@ -61,11 +61,8 @@ class Table:
 
     def numbers(self, column: str) -> pl.Series:
         """Cells of a numeric column as floats, nulls where there is none."""
-        cells = self.frame[column].str.strip_chars()
-        if self.thousands is not None:
-            for mark in _SPACES if self.thousands == " " else self.thousands:
-                cells = cells.str.replace_all(mark, "", literal=True)
-        return cells.str.replace(self.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+        texts = self.frame[column].str.strip_chars()
+        return _cells.as_floats(texts, self.decimal, self.thousands)
 
 
 def open_file(path: Path) -> Table:
@@ -152,7 +149,7 @@ def _described(path: Path, frame: pl.DataFrame, encoding: str, separator: str) -
     every = [text for texts in like.values() for text in texts]
     decimal = _decimal(every, separator)
     thousands = next((mark for mark in " .," if _grouped(every, mark, decimal)), None)
-    number = _number(decimal, thousands)
+    number = re.compile(_cells.number_pattern(decimal, thousands))
     numeric = [name for name, texts in like.items() if all(map(number.fullmatch, texts))]
     found = {cell for name in numeric for cell in cells[name] if cell in marks}
     return Table(
@@ -182,12 +179,3 @@ def _grouped(texts: Sequence[str], mark: str, decimal: str) -> bool:
     spaces = _SPACES if mark == " " else re.escape(mark)
     group = re.compile(rf"[-+]?\d{{1,3}}(?:[{spaces}]\d{{3}})+(?:[.,]\d+)?")
     return mark != decimal and any(group.fullmatch(text) for text in texts)
-
-
-def _number(decimal: str, thousands: str | None) -> re.Pattern[str]:
-    d = re.escape(decimal)
-    digits = r"\d+"
-    if thousands is not None:
-        spaces = _SPACES if thousands == " " else re.escape(thousands)
-        digits = rf"(?:\d{{1,3}}(?:[{spaces}]\d{{3}})+|\d+)"
-    return re.compile(rf"[-+]?(?:{digits}(?:{d}\d*)?|{d}\d+)(?:[eE][-+]?\d+)?")

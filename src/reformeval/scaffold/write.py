@@ -233,7 +233,7 @@ def reform(name: str, guess: Guess) -> str:
 def _outcome(name: str, kind: OutcomeKind, is_headline: bool) -> str:
     text = f"{name}: {{measured_in: {quoted(_MEASURED_IN[kind].format(name))}}}"
     if kind == "count" and not is_headline:
-        return f"  # {text}   left out: counts of units of unequal size cannot be compared"
+        return f"  # {text}  # left out: counts of units of unequal size cannot be compared"
     return _guess(f"  {text}", "words for figures")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,7 +15,7 @@ from reformeval.sources.table import TableSource
 
 _SPACES = " \u00a0\u202f"
 _MONTH = re.compile(r"(\d{4})[Mm](\d{2})")
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?)?")
+DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +40,9 @@ def numbers(cells: pl.Series, source: TableSource) -> Numbers:
     texts = cells.cast(pl.String).fill_null("").str.strip_chars()
     suppressed = texts.is_in([mark.strip() for mark in source.suppressed])
     missing = texts.is_in(["", *(mark.strip() for mark in source.missing)])
-    plain = texts.str.replace_all("\u2212", "-", literal=True)
-    shaped = plain.str.contains(_pattern(source.decimal, source.thousands))
-    for mark in _thousands(source.thousands):
-        plain = plain.str.replace_all(mark, "", literal=True)
-    plain = plain.str.replace(source.decimal, ".", literal=True)
-    read = plain.cast(pl.Float64, strict=False)
+    texts = texts.str.replace_all("\u2212", "-", literal=True)
+    shaped = texts.str.contains(f"^{number_pattern(source.decimal, source.thousands)}$")
+    read = as_floats(texts, source.decimal, source.thousands)
     known = shaped & read.is_finite().fill_null(value=False)
     values = pl.select(pl.when(known & ~missing & ~suppressed).then(read)).to_series()
     return Numbers(values, suppressed, ~(known | missing | suppressed))
@@ -56,12 +54,25 @@ def _thousands(mark: str | None) -> str:
     return _SPACES if mark in _SPACES else mark
 
 
-def _pattern(decimal: str, thousands: str | None) -> str:
+def as_floats(texts: pl.Series, decimal: str, thousands: str | None) -> pl.Series:
+    """Texts that `number_pattern` matches as floats; null where there is no number."""
+    for mark in _thousands(thousands):
+        texts = texts.str.replace_all(mark, "", literal=True)
+    return texts.str.replace(decimal, ".", literal=True).cast(pl.Float64, strict=False)
+
+
+def number_pattern(decimal: str, thousands: str | None) -> str:
+    """Regular expression of a number with these marks, for whole texts."""
     d = re.escape(decimal)
     digits = r"\d+"
     if thousands is not None:
         digits = rf"(?:\d{{1,3}}(?:[{re.escape(_thousands(thousands))}]\d{{3}})+|\d+)"
-    return rf"^[+-]?(?:{digits}(?:{d}\d*)?|{d}\d+)(?:[eE][+-]?\d+)?$"
+    return rf"[+-]?(?:{digits}(?:{d}\d*)?|{d}\d+)(?:[eE][+-]?\d+)?"
+
+
+def folded(label: str) -> str:
+    """Give what labels have in common that differ only by white space or case."""
+    return unicodedata.normalize("NFC", " ".join(label.split())).casefold()
 
 
 def period(text: str, frequency: Frequency, form: str | None = None) -> date:
@@ -81,7 +92,7 @@ def period(text: str, frequency: Frequency, form: str | None = None) -> date:
             day = datetime.strptime(text, form).date()
         except ValueError:
             raise ValueError(f"'{text}' is not written as {form}") from None
-    elif match := _DATE.fullmatch(text):
+    elif match := DATE.fullmatch(text):
         day = date.fromisoformat(match[1])
     elif frequency == "month" and (match := _MONTH.fullmatch(text)):
         day = periods.parse(f"{match[1]}-{match[2]}", frequency)

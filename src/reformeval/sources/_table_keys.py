@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
@@ -30,7 +29,8 @@ def _empty(raw: RawTable, frame: pl.DataFrame, column: str, key: str) -> list[Pr
         return []
     return [
         raw.problem(
-            f"column '{column}' is empty in {len(rows)} rows ({', '.join(raw.at(rows))}; "
+            f"column '{column}' is empty in {len(rows)} row{'s' if len(rows) != 1 else ''} "
+            f"({', '.join(raw.at(rows))}; "
             f"config key: {key})",
             "leave these rows out with filter, or correct them in the file",
         )
@@ -52,11 +52,14 @@ def units(raw: RawTable, frame: pl.DataFrame) -> tuple[pl.Series, list[Problem]]
     alike: dict[str, list[str]] = {}
     merged: set[str] = {unit.merge.get(label, label) for label in counts}
     for label in sorted(merged):
-        folded = unicodedata.normalize("NFC", " ".join(label.split())).casefold()
-        alike.setdefault(folded, []).append(label)
-    for first, *others in alike.values():
+        alike.setdefault(_cells.folded(label), []).append(label)
+    for labels in alike.values():
+        # The tidy spelling, or else the more frequent one, is offered as the right one.
+        first, *others = sorted(
+            labels, key=lambda u: (u != " ".join(u.split()), -counts.get(u, 0), u)
+        )
         for other in others:
-            rows = " and ".join(f"'{u}' ({counts.get(u, 0):,} rows)" for u in (first, other))
+            rows = " and ".join(_counted(u, counts.get(u, 0)) for u in (first, other))
             problems.append(
                 raw.problem(
                     f"{rows} are two units whose labels differ only by white space or case "
@@ -66,6 +69,10 @@ def units(raw: RawTable, frame: pl.DataFrame) -> tuple[pl.Series, list[Problem]]
                 )
             )
     return _mapped(frame[unit.column], unit.merge, pl.String).alias(UNIT), problems
+
+
+def _counted(unit: str, rows: int) -> str:
+    return f"'{unit}' ({rows:,} row{'s' if rows != 1 else ''})"
 
 
 def _mapped(cells: pl.Series, by: Mapping[str, Any], kind: Any) -> pl.Series:
@@ -94,7 +101,8 @@ def periods(raw: RawTable, frame: pl.DataFrame) -> tuple[pl.Series, list[Problem
         first = texts.filter(is_wrong)[0]
         problems.append(
             raw.problem(
-                f"column {column} holds {len(wrong)} texts that are no {raw.source.frequency} "
+                f"column {column} holds {len(wrong)} text{'s' if len(wrong) != 1 else ''} that "
+                f"{'are' if len(wrong) != 1 else 'is'} no {raw.source.frequency} "
                 f"({', '.join(raw.at(frame.filter(is_wrong)[ROW]))}; config key: {key}): "
                 f"{wrong[first]}",
                 "give period.format in strptime notation, correct frequency, or leave these "

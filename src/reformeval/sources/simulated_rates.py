@@ -60,8 +60,6 @@ EXIT_BY_MONTH = np.array([0.0, -1.0, -1.2, -1.3, -1.6, -1.7, -1.8,
 _EXIT_ORIGIN = np.array([0.0, 0.0, -0.3])
 _EXIT_FAMILY = np.array([0.0, 0.1, -0.2, -0.3])
 
-SHAPE = (len(ORIGINS), len(FAMILIES), BANDS)
-
 
 def entry_log_odds() -> Floats:
     """(origins, families, bands) log-odds of entering assistance for who is long without."""

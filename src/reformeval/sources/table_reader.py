@@ -51,14 +51,6 @@ class Reading:
     kept: int
 
 
-def read(source: TableSource, data: Path) -> pl.DataFrame:
-    """Read a table source as tidy cells: unit, period, group, outcome, value and persons.
-
-    See `read_table`, which also counts rows.
-    """
-    return read_table(source, data).cells
-
-
 def read_table(source: TableSource, data: Path) -> Reading:
     """Read a table source.
 
@@ -106,7 +98,9 @@ def _numbers(raw: RawTable, frame: pl.DataFrame) -> tuple[dict[str, _cells.Numbe
     for key, column in raw.source.columns():
         if not key.startswith("outcomes."):
             continue
-        read = columns.setdefault(column, _cells.numbers(frame[column], raw.source))
+        if column not in columns:
+            columns[column] = _cells.numbers(frame[column], raw.source)
+        read = columns[column]
         if read.bad.any():
             problems.append(_not_numbers(raw, frame, read, column, key))
         elif key.endswith(".persons"):
