@@ -265,7 +265,13 @@ def _modules(package: str) -> list[str]:
 
 def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
     """Take from a source what data is made from; what is told about it and unused is left out."""
-    told = {"title": "-", "obtain": "-", "licence": None, "notes": ()}
+    told: dict[str, Any] = {
+        "title": "-",
+        "obtain": "-",
+        "licence": None,
+        "notes": (),
+        "value_labels": {},
+    }
     bare = study.source.model_copy(update=told | unused)
     content = bare.model_dump(mode="json", by_alias=True)
     return SourceSlice(study.source.kind, content)

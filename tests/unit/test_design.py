@@ -39,5 +39,5 @@ def test_weights_are_mean_persons_before_anticipation() -> None:
 
 def test_weights_by_persons_need_persons() -> None:
     bare = panel(units=4).with_columns(n_persons=pl.lit(None, dtype=pl.Int64))
-    with pytest.raises(UnsupportedError, match=r"persons_pre.*none for employed"):
+    with pytest.raises(UnsupportedError, match=r"persons_pre.*none for some units in employed"):
         _design(bare, "persons_pre")

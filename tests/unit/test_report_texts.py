@@ -95,8 +95,8 @@ def test_group_labels_name_the_variable_where_the_value_says_nothing() -> None:
     assert group_label(spec, Group((("origin", "other"),))) == "Origin: other"
     cross = Group((("family", "with_children"), ("origin", "non_western")))
     assert group_label(spec, cross) == "With children, non western"
-    given = replace(spec, group_labels={"origin=other": "Born in Norway"})
-    assert group_label(given, Group((("origin", "other"),))) == "Born in Norway"
+    given = replace(spec, value_labels={"non_western": "non-Western"})
+    assert group_label(given, cross) == "With children, non-Western"
 
 
 @pytest.mark.parametrize(

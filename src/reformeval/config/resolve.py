@@ -181,6 +181,7 @@ def report_spec(study: Study) -> ReportSpec:
             licence=source.licence,
             notes=source.notes,
         ),
+        value_labels=source.value_labels,
         is_simulated=source.kind == "simulated",
         config=resolved_yaml(study),
         seed=study.settings.seed,

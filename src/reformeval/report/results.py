@@ -289,13 +289,13 @@ def _read_if(path: Path, schema: Schema) -> pl.DataFrame | None:
 
 
 def group_label(spec: ReportSpec, group: Group) -> str:
-    """Words for a group: those of the reform file, or its values written out."""
-    given = spec.group_labels.get(group.name)
-    if given:
-        return given
+    """Words for a group: those of its values in the source file, or the values written out."""
     if not group.terms:
         return say("group.all")
-    text = ", ".join(_term_words(variable, value) for variable, value in group.terms)
+    text = ", ".join(
+        spec.value_labels.get(value) or _term_words(variable, value)
+        for variable, value in group.terms
+    )
     return text[:1].upper() + text[1:]
 
 

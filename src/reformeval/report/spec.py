@@ -54,9 +54,8 @@ class ReportSpec:
         Codes of the treated units; their labels come from ``units.parquet``.
     groups
         In the order of the panels; the group of everybody first.
-    group_labels
-        Group name (`Group.name`) to the words shown; a group without one is written out from its
-        terms.
+    value_labels
+        Words for values of groups; a value without them is written out.
     ci_level
         The configured level; the attained one stands in each row of the effects.
     is_simulated
@@ -82,7 +81,7 @@ class ReportSpec:
     is_simulated: bool
     config: str
     seed: int
-    group_labels: Mapping[str, str] = field(default_factory=dict)
+    value_labels: Mapping[str, str] = field(default_factory=dict)
 
     def outcome(self, name: str) -> Outcome:
         """Return the outcome of this name."""

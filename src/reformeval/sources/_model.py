@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import date
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reformeval.periods import Frequency
 
@@ -27,6 +27,20 @@ class SourceModel(BaseModel, ABC):
     notes: tuple[str, ...] = Field(
         (), description="what a reader of results from this source must know"
     )
+    value_labels: dict[str, str] = Field(
+        {}, description="words for values of groups in figures and tables, {value: words}"
+    )
+
+    @model_validator(mode="after")
+    def _known_values(self) -> Self:
+        known = {value for values in self.group_values().values() for value in values}
+        for value in self.value_labels:
+            if value not in known:
+                raise ValueError(
+                    f"value_labels: no group has a value '{value}'; "
+                    f"there are {', '.join(sorted(known)) or 'none'}"
+                )
+        return self
 
     @abstractmethod
     def outcome_names(self) -> frozenset[str]:
