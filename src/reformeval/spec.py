@@ -114,12 +114,14 @@ class Comparison:
     """Which units may serve as donors.
 
     ``largest`` keeps that many by persons in the last period before anticipation; ``units``
-    names them; neither means all. ``exclude`` is applied first.
+    names them; neither means all. ``exclude`` is applied first. ``later`` are donors that adopt
+    after the window: they stay donors, and are here so that a misspelt one is found.
     """
 
     largest: int | None = None
     units: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

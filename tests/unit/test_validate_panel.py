@@ -55,6 +55,7 @@ def test_where_can_be_given() -> None:
         (spec(treated=("a",)), "treatment.units", "a"),
         (spec(comparison=Comparison(units=("B", "c"))), "comparison.units", "c"),
         (spec(comparison=Comparison(exclude=("d",))), "comparison.exclude", "d"),
+        (spec(comparison=Comparison(later=("d",))), "comparison.treated_from", "d"),
     ],
 )
 def test_a_named_unit_that_is_not_in_the_data(asked: PanelSpec, key: str, unit: str) -> None:

@@ -77,7 +77,7 @@ def timing(study: Study) -> spec.Timing:
 def comparison(study: Study) -> spec.Comparison:
     """Which units may serve as donors."""
     given = study.reform.comparison
-    return spec.Comparison(given.largest, given.units, given.exclude)
+    return spec.Comparison(given.largest, given.units, given.exclude, tuple(given.treated_from))
 
 
 def outcomes(study: Study) -> tuple[spec.Outcome, ...]:

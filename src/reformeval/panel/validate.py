@@ -83,6 +83,7 @@ def _unknown_units(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
         "treatment.units": spec.treated,
         "comparison.units": comparison.units or (),
         "comparison.exclude": comparison.exclude,
+        "comparison.treated_from": comparison.later,
     }
     for key, units in named.items():
         for unit in units:
