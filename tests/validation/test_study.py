@@ -50,10 +50,10 @@ def test_the_permutation_test_holds_its_level_and_the_clustered_one_does_not() -
     given = registers.setting(PERSONS, planted=False)
     rows = [row for seed in range(200, 230) for row in registers.null_rows(given, seed)]
     null = pl.DataFrame(rows, infer_schema_length=None).filter(group="all")
-    size = summaries.size(null, ("treated", "estimator", "outcome"))
-    drawn = size.filter(treated="drawn at random")
+    # outcomes are pooled: six dependent ones in 30 registers leave each its chance of a false alarm
+    drawn = summaries.size(null).filter(treated="drawn at random")
+    assert drawn.height == 4
     for k in (1, 2, 5):
         assert drawn[f"reject_{k}_25_holds"].all(), drawn
     assert drawn["coverage"].mean() > 0.9
-    clustered = drawn.filter(estimator="did")["reject_crv1_5"]
-    assert clustered.min() > 0.3  # type: ignore[operator]
+    assert drawn.filter(estimator="did")["reject_crv1_5"].item() > 0.4
