@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_adding_a_reform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
                 text.replace("[FILL IN]", "[Voss]").replace("from: FILL IN", "from: 2020-08"),
                 encoding="utf-8",
             )
+
+
+def test_the_reform_of_the_readme(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (example,) = blocks("../README.md", "yaml")
+    (tmp_path / "config/reforms/readme.yaml").write_text(example, encoding="utf-8")
+    assert load(tmp_path).study("readme").reform.title == "Free kindergarten in Finnmark"
 
 
 def test_adding_a_source(tmp_path: Path) -> None:
