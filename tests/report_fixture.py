@@ -363,7 +363,8 @@ def _checks(spec: ReportSpec) -> pl.DataFrame:
             rows.append(
                 {"reform": spec.reform, "outcome": outcome.name, "group": group.name,
                  "estimator": "event_study", "inference": "permutation", "check": "pre_trend",
-                 "statistic": 0.8 + g, "p_value": 0.04 if g == 3 else 0.52, "threshold": 0.05,
+                 "statistic": "mean_squared_coefficient", "value": 0.8 + g,
+                 "p_value": 0.04 if g == 3 else 0.52, "threshold": 0.05,
                  "verdict": "warn" if g == 3 else "pass",
                  "message": "Before the reform the difference moved no more than among placebos"}
             )  # fmt: skip

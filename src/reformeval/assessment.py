@@ -69,7 +69,7 @@ def checks(evidence: Evidence) -> pl.DataFrame:
         for row in discovery.load("diagnostics", name).check(evidence)
     ]
     frame = artefacts.table(rows, artefacts.CHECKS)
-    return frame.with_columns(pl.col("statistic", "p_value", "threshold").fill_nan(None))
+    return frame.with_columns(pl.col("value", "p_value", "threshold").fill_nan(None))
 
 
 def _estimated(

@@ -45,11 +45,12 @@ def test_every_check_speaks_and_keeps_the_contract(frame: pl.DataFrame, tmp_path
     }  # fmt: skip
     assert set(table["verdict"]) <= {"pass", "warn", "fail", "info"}
     assert table["message"].null_count() == 0
-    numbers = table.select(pl.col("statistic", "p_value", "threshold").is_nan().any())
+    numbers = table.select(pl.col("value", "p_value", "threshold").is_nan().any())
     assert not any(numbers.row(0))
     good = table.filter(check="balance")
     assert set(good["verdict"]) == {"pass"}
-    assert set(good["value"]) == {"25 of 25 units, 23 of 23 periods"}
+    assert set(good["message"]) == {"Complete: 25 of 25 units, 23 of 23 periods."}
+    assert set(good["value"]) == {0.0}
 
 
 def test_pre_trend(frame: pl.DataFrame, tmp_path: Path) -> None:
@@ -57,13 +58,13 @@ def test_pre_trend(frame: pl.DataFrame, tmp_path: Path) -> None:
     assert calm["p_value"] > 0.1
     assert (calm["verdict"], calm["estimator"]) == ("pass", "event_study")
     # ten pre-periods, of which one is the reference; anticipation is not a pre-period
-    assert calm["value"] == "9 coefficients"
+    assert calm["statistic"] == "mean_squared_coefficient"
     slope = pl.col("period").dt.month().cast(pl.Float64) * 0.5
     steep = _row(_checks(tmp_path / "b", _own(slope, frame)), "pre_trend")
     assert steep["p_value"] == pytest.approx(1 / 25)
     assert steep["verdict"] == "fail"
     expected = ((np.arange(1, 10) - 10) * 0.5) ** 2
-    assert steep["statistic"] == pytest.approx(expected.mean(), rel=0.4)
+    assert steep["value"] == pytest.approx(expected.mean(), rel=0.4)
 
 
 def test_pre_trend_leaves_anticipation_out(frame: pl.DataFrame, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_pre_trend_leaves_anticipation_out(frame: pl.DataFrame, tmp_path: Path) 
     one = _row(_checks(tmp_path / "a", frame), "pre_trend")
     other = _row(_checks(tmp_path / "b", _own(late, frame)), "pre_trend")
     assert other["p_value"] == one["p_value"]
-    assert other["statistic"] == pytest.approx(one["statistic"])
+    assert other["value"] == pytest.approx(one["value"])
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_noise_ratio_says_which_way_it_leans(frame: pl.DataFrame, tmp_path: Path
         row = next(r for r in noise_ratio.check(changed) if r["outcome"] == "employed")
         assert row["verdict"] == verdict
         assert text in row["message"]
-        assert row["statistic"] == pytest.approx(scale, rel=0.5, abs=0.05)
+        assert row["value"] == pytest.approx(scale, rel=0.5, abs=0.05)
 
 
 def test_noise_ratio_uses_adjacent_periods_only(frame: pl.DataFrame, tmp_path: Path) -> None:
@@ -121,19 +122,19 @@ def test_pre_fit(frame: pl.DataFrame, tmp_path: Path) -> None:
     assert good["verdict"] == "pass"
     far = _row(_checks(tmp_path / "b", _own(pl.lit(40.0), frame, after=True)), "pre_fit")
     assert far["verdict"] == "warn"
-    assert far["statistic"] > 5
+    assert far["value"] > 5
     assert "100 % of these periods the treated unit lies outside" in far["message"]
 
 
 def test_rmspe_rank(tmp_path: Path) -> None:
     found = evidence(tmp_path, panel(effect=20.0))
     rows = [r for r in rmspe_rank.check(found) if (r["outcome"], r["group"]) == ("employed", "all")]
-    assert [r["value"] for r in rows] == ["rmspe_ratio", "rmspe_ratio_heldout"]
+    assert [r["statistic"] for r in rows] == ["rmspe_ratio", "rmspe_ratio_heldout"]
     fit = found.estimated[2].fit
     assert fit is not None
     for row in rows:
-        values = fit.statistics[row["value"]][0]
-        assert row["statistic"] == values[0]
+        values = fit.statistics[row["statistic"]][0]
+        assert row["value"] == values[0]
         assert row["p_value"] == pytest.approx((values >= values[0]).mean())
     assert "rank" in rows[0]["message"]
 
@@ -160,7 +161,7 @@ def test_balance_names_dropped_donors_and_periods(frame: pl.DataFrame, tmp_path:
     assert row["verdict"] == "warn"
     assert "1 donor with missing cells left out (4607)" in row["message"]
     assert "1 period without data left out" in row["message"]
-    assert row["value"] == "24 of 25 units, 22 of 23 periods"
+    assert "Used: 24 of 25 units, 22 of 23 periods." in row["message"]
     assert _row(table, "balance", outcome="benefit")["verdict"] == "pass"
 
 
@@ -179,21 +180,21 @@ def test_cell_size_of_suppressed_cells(
     hit = (pl.col("unit") == unit) & (pl.col("period") == TIMING.periods[8])
     table = _checks(tmp_path, suppress(frame, hit & (pl.col("outcome") == "employed")))
     row = _row(table, "cell_size")
-    assert (row["verdict"], row["value"]) == (verdict, "1 suppressed cell")
+    assert row["verdict"] == verdict
     assert "fewer than 10 persons" in row["message"]
     assert _row(table, "cell_size", outcome="benefit")["verdict"] == "pass"
-    assert _row(table, "cell_size", outcome="benefit")["statistic"] == 200
+    assert _row(table, "cell_size", outcome="benefit")["value"] == 200
 
 
 def test_cell_size_without_counts(frame: pl.DataFrame, tmp_path: Path) -> None:
     bare = frame.with_columns(n_persons=pl.lit(None, dtype=pl.Int64))
     row = _row(_checks(tmp_path, bare), "cell_size")
-    assert (row["verdict"], row["statistic"]) == ("info", None)
+    assert (row["verdict"], row["value"]) == ("info", None)
 
 
 def test_selection(frame: pl.DataFrame, tmp_path: Path) -> None:
     rows = _checks(tmp_path, frame).filter(check="selection").to_dicts()
-    assert [(r["outcome"], r["value"], r["verdict"]) for r in rows] == [
+    assert [(r["outcome"], r["statistic"], r["verdict"]) for r in rows] == [
         ("employed", "prior_recipients", "info"),
         ("benefit", "current_recipients", "warn"),
     ]
@@ -203,8 +204,8 @@ def test_selection(frame: pl.DataFrame, tmp_path: Path) -> None:
 
 def test_ci_level(frame: pl.DataFrame, tmp_path: Path) -> None:
     row = _row(_checks(tmp_path / "a", frame), "ci_level", estimator="did")
-    assert (row["verdict"], row["value"]) == ("pass", "1/25")
-    assert row["statistic"] == pytest.approx(0.96)
+    assert (row["verdict"], row["statistic"]) == ("pass", "attained_level")
+    assert row["value"] == pytest.approx(0.96)
     spec = assess_spec(("did",))
     few = _row(_checks(tmp_path / "b", panel(units=10), spec=spec), "ci_level")
     assert few["verdict"] == "warn"

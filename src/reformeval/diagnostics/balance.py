@@ -49,7 +49,7 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
         rows.append(
             _rows.row(
                 evidence, NAME, series, verdict, message,
-                statistic=float(missing), value=size,
+                statistic="missing_cells", value=float(missing),
             )
         )  # fmt: skip
     return rows

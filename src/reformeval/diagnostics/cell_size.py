@@ -47,8 +47,7 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
         rows.append(
             _rows.row(
                 evidence, NAME, series, verdict, message,
-                statistic=smallest, threshold=float(limit),
-                value=_rows.counted(int(by_unit.sum()), "suppressed cell"),
+                statistic="smallest_cell", value=smallest, threshold=float(limit),
             )
         )  # fmt: skip
     return rows

@@ -32,8 +32,8 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
             rows.append(
                 _rows.row(
                     evidence, NAME, series, "warn" if short[0] else "pass", message,
-                    one.spec.label, statistic=attained, threshold=level,
-                    value=f"1/{count}", inference="permutation",
+                    one.spec.label, statistic="attained_level", value=attained, threshold=level,
+                    inference="permutation",
                 )
             )  # fmt: skip
     return rows

@@ -29,11 +29,11 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     for s, series in _rows.able(evidence.design):
         ratio, levels = before_reform(evidence.design, s)
         if np.isfinite(ratio):
-            verdict, message = _judge(ratio)
+            verdict, message = _judge(ratio, levels)
             rows.append(
                 _rows.row(
                     evidence, NAME, series, verdict, message,
-                    statistic=ratio, threshold=LIMIT, value=f"levels {levels:.2f}",
+                    statistic="sd_ratio", value=ratio, threshold=LIMIT,
                 )
             )  # fmt: skip
     return rows
@@ -77,8 +77,11 @@ def _ratio(values: Floats) -> float:
     return float(spread[0] / donors) if donors > 0 else float("nan")
 
 
-def _judge(ratio: float) -> tuple[_rows.Verdict, str]:
-    lead = f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors"
+def _judge(ratio: float, levels: float) -> tuple[_rows.Verdict, str]:
+    lead = (
+        f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors from "
+        f"period to period ({levels:.2f} times in levels)"
+    )
     if is_quiet(ratio):
         return "info", (
             f"{lead}: p-values of estimates tend to err on the safe side (too large), those of "

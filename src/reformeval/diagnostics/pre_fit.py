@@ -61,5 +61,5 @@ def _one(evidence: Evidence, one: Estimated, fit: Fit, s: int) -> dict[str, Any]
         )
     return _rows.row(
         evidence, NAME, design.series[s], "warn" if poor or beyond else "pass", message,
-        one.spec.label, statistic=share, threshold=LIMIT, value=f"RMSPE {rmspe:.6g}",
+        one.spec.label, statistic="rmspe_over_donor_sd", value=share, threshold=LIMIT,
     )  # fmt: skip

@@ -40,8 +40,8 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
             rows.append(
                 _rows.row(
                     evidence, NAME, series, verdict, message, one.spec.label,
-                    statistic=float(squares[0]), p_value=p, threshold=alpha,
-                    value=f"{paths.shape[1]} coefficients", inference="permutation",
+                    statistic="mean_squared_coefficient", value=float(squares[0]), p_value=p,
+                    threshold=alpha, inference="permutation",
                 )
             )  # fmt: skip
     return rows

@@ -52,7 +52,7 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
                     _rows.row(
                         evidence, NAME, series, "warn" if misleads else "info", message,
                         one.spec.label,
-                        statistic=ratio, p_value=p, value=name, inference="permutation",
+                        statistic=name, value=ratio, p_value=p, inference="permutation",
                     )
                 )  # fmt: skip
-    return sorted(rows, key=lambda row: row["value"])
+    return sorted(rows, key=lambda row: row["statistic"])

@@ -21,7 +21,9 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
             verdict, message = found
             series = Series(outcome.name, "all", outcome.population.kind)
             rows.append(
-                _rows.row(evidence, NAME, series, verdict, message, value=outcome.population.kind)
+                _rows.row(
+                    evidence, NAME, series, verdict, message, statistic=outcome.population.kind
+                )
                 | {"group": None}
             )
     return rows
