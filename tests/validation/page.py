@@ -64,8 +64,9 @@ def _code(planted: pl.DataFrame, null: pl.DataFrame, verified: Path) -> str:
     text = ", ".join(f"`{code[:16]}`" for code in ran)
     if ran == [now]:
         return text
-    same = verified.exists() and verified.read_text(encoding="utf-8") == now
-    said = "gives the same rows for the first registers of both parts" if same else "not run again"
+    code, count = verified.read_text(encoding="utf-8").split() if verified.exists() else ("", "0")
+    same = f"gives the same rows for the first {count} registers of both parts"
+    said = same if code == now else "not run again"
     return f"{text}; the present code, `{now[:16]}`: {said}"
 
 
