@@ -21,6 +21,7 @@ from reformeval.figures.draw import draw_figures
 from reformeval.report import numbers, texts, words
 from reformeval.report.index import write_index
 from reformeval.report.results import group_label, read
+from reformeval.report.spec import ReportSpec
 from reformeval.report.write import write_report
 from reformeval.spec import from_json, to_json
 from reformeval.tables import _table
@@ -36,13 +37,20 @@ PACKAGE = Path(texts.__file__).parents[1]
 MEDIUM = Case(groups=(NINE[0], *NINE[3:6]), outcomes=OUTCOMES[:2], n_donors=13, infinite=False)
 
 
+def write_page(folder: Path, spec: ReportSpec, made_from: dict[str, object]) -> None:
+    """The tables and the page, as the job writes them."""
+    results = read(folder, spec)
+    tables = build_tables(results)
+    write_tables(tables, folder / "tables")
+    write_report(results, tables, made_from)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, object]:
     folder = tmp_path_factory.mktemp("results") / "made_up"
     spec = make(folder, MEDIUM)
     draw_figures(folder, spec)
-    write_tables(folder, spec)
-    write_report(folder, spec, MADE_FROM)
+    write_page(folder, spec, MADE_FROM)
     return folder, spec
 
 
@@ -279,13 +287,16 @@ def test_report_is_the_same_under_any_hash_seed(tmp_path: Path) -> None:
         "from reformeval.spec import from_json\n"
         "from reformeval.report.spec import ReportSpec\n"
         "from reformeval.figures.draw import draw_figures\n"
-        "from reformeval.tables.write import write_tables\n"
+        "from reformeval.tables.write import build_tables, write_tables\n"
+        "from reformeval.report.results import read\n"
         "from reformeval.report.write import write_report\n"
         "from reformeval.report.index import write_index\n"
         "folder = Path(sys.argv[1])\n"
         "spec = from_json(ReportSpec, Path(sys.argv[2]).read_text(encoding='utf-8'))\n"
-        "draw_figures(folder, spec); write_tables(folder, spec)\n"
-        "write_report(folder, spec, {'seed': 1, 'code': {'b': 'x', 'a': 'y'}})\n"
+        "draw_figures(folder, spec)\n"
+        "results = read(folder, spec); tables = build_tables(results)\n"
+        "write_tables(tables, folder / 'tables')\n"
+        "write_report(results, tables, {'seed': 1, 'code': {'b': 'x', 'a': 'y'}})\n"
         "write_index(folder.parent, [spec])\n"
     )
     hashes = []
@@ -317,7 +328,7 @@ def test_reports_have_no_times_paths_or_dates_of_today(written) -> None:
 def test_index_lists_reforms_with_and_without_results(tmp_path: Path) -> None:
     one = make(tmp_path / "one", SMALL)
     draw_figures(tmp_path / "one", one)
-    write_report(tmp_path / "one", one, {})
+    write_page(tmp_path / "one", one, {})
     two = replace(one, reform="two", title="Another reform", question="")
     write_index(tmp_path, [one, two])
     page = _Page((tmp_path / "index.html").read_text(encoding="utf-8"))
@@ -330,7 +341,7 @@ def test_index_lists_reforms_with_and_without_results(tmp_path: Path) -> None:
 def test_notes_from_config_are_escaped(tmp_path: Path) -> None:
     spec = replace(make(tmp_path, SMALL), title="A <b>bold</b> & plain reform")
     draw_figures(tmp_path, spec)
-    write_report(tmp_path, spec, {})
+    write_page(tmp_path, spec, {})
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<b>bold" not in text
     assert "&lt;b&gt;bold" in text
@@ -340,8 +351,7 @@ def test_notes_from_config_are_escaped(tmp_path: Path) -> None:
 def test_every_case_gives_a_report(tmp_path: Path, name: str) -> None:
     spec = make(tmp_path, CASES[name])
     draw_figures(tmp_path, spec)
-    write_tables(tmp_path, spec)
-    write_report(tmp_path, spec, MADE_FROM)
+    write_page(tmp_path, spec, MADE_FROM)
     assert "What it cannot show" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

@@ -17,12 +17,12 @@ from reformeval import periods
 from reformeval.artefacts import write_text
 from reformeval.figures.plan import Planned, planned, title_of
 from reformeval.report import numbers, words
-from reformeval.report.results import Results, group_label, label_words, read
+from reformeval.report.results import Results, group_label, label_words
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import listed, say, say_or
 from reformeval.spec import Outcome
 from reformeval.tables import _table, checks
-from reformeval.tables.write import build_tables
+from reformeval.tables._table import Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_ROWS = 150
@@ -62,22 +62,23 @@ class _Numbered:
     shown: int = 0
 
 
-def write_report(folder: Path, spec: ReportSpec, made_from: Mapping[str, Any]) -> None:
-    """Write ``<folder>/report.html`` from artefacts and figures that are already there.
+def write_report(
+    results: Results, tables: Mapping[str, Table], made_from: Mapping[str, Any]
+) -> None:
+    """Write ``report.html`` into the results' folder, where the figures already are.
 
     Parameters
     ----------
-    folder
-        ``results/<reform>``.
-    spec
-        The reform, as the report shows it.
+    results
+        Every artefact of the reform.
+    tables
+        Of `build_tables`, by file stem.
     made_from
         What the results were made from: names to values, or to tables of names and values.
         Nothing that changes from run to run, so that equal results give equal bytes.
     """
-    results = read(folder, spec)
     page = environment().get_template("report.html.j2")
-    write_text(page.render(**content(results, made_from)), folder / "report.html")
+    write_text(page.render(**content(results, tables, made_from)), results.folder / "report.html")
 
 
 def environment() -> jinja2.Environment:
@@ -95,10 +96,11 @@ def environment() -> jinja2.Environment:
     return env
 
 
-def content(results: Results, made_from: Mapping[str, Any]) -> dict[str, Any]:
+def content(
+    results: Results, tables: Mapping[str, Table], made_from: Mapping[str, Any]
+) -> dict[str, Any]:
     """Everything that the template shows."""
     spec = results.spec
-    tables = build_tables(results)
     shown = {name: Markup(_table.html(table)) for name, table in tables.items() if name != "checks"}
     figures = _Numbered(results.folder)
     attention = checks.attention(results)

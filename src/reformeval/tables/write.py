@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from reformeval.report.results import Results, read
-from reformeval.report.spec import ReportSpec
+from reformeval.report.results import Results
 from reformeval.tables import _table, checks, effects, sample_flow, weights
 from reformeval.tables._table import Table
 
@@ -22,15 +22,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     return {table.name: table for table in tables if table is not None}
 
 
-def write_tables(folder: Path, spec: ReportSpec) -> None:
-    """Write every table of a reform as CSV, LaTeX and HTML under ``<folder>/tables``.
-
-    Parameters
-    ----------
-    folder
-        ``results/<reform>``, with all artefacts up to the checks.
-    spec
-        The reform, as the report shows it.
-    """
-    for table in build_tables(read(folder, spec)).values():
-        _table.write(table, folder / "tables")
+def write_tables(tables: Mapping[str, Table], folder: Path) -> None:
+    """Write tables as CSV, LaTeX and HTML into a folder, ``results/<reform>/tables``."""
+    for table in tables.values():
+        _table.write(table, folder)
