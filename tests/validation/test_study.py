@@ -48,12 +48,14 @@ def test_no_estimator_is_biased() -> None:
 @pytest.mark.slow
 def test_the_permutation_test_holds_its_level_and_the_clustered_one_does_not() -> None:
     given = registers.setting(PERSONS, planted=False)
-    rows = [row for seed in range(200, 230) for row in registers.null_rows(given, seed)]
+    rows = [row for seed in range(200, 260) for row in registers.null_rows(given, seed)]
     null = pl.DataFrame(rows, infer_schema_length=None).filter(group="all")
-    # outcomes are pooled: six dependent ones in 30 registers leave each its chance of a false alarm
-    drawn = summaries.size(null).filter(treated="drawn at random")
-    assert drawn.height == 4
+    drawn = summaries.size(null, ("treated", "estimator", "outcome")).filter(
+        treated="drawn at random"
+    )
+    assert drawn.height == 4 * len(given.spec.outcomes)
     for k in (1, 2, 5):
         assert drawn[f"reject_{k}_25_holds"].all(), drawn
     assert drawn["coverage"].mean() > 0.9
-    assert drawn.filter(estimator="did")["reject_crv1_5"].item() > 0.4
+    clustered = drawn.filter(estimator="did")["reject_crv1_5"]
+    assert clustered.min() > 0.3  # type: ignore[operator]
