@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,9 @@ from reformeval import periods
 from reformeval.errors import UnsupportedError
 from reformeval.periods import Frequency
 from reformeval.spec import Step, Timing, WeightKind
+
+if TYPE_CHECKING:
+    from reformeval.register.person_effects import Sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +56,9 @@ class Design:
         (series, units) weights of units in averages over treated and over donors.
     steps
         The reform's dated ledger.
+    persons
+        Per series the sums over persons by unit and period, for estimators with person effects;
+        None where nobody asked for them.
     """
 
     y: Floats
@@ -65,6 +72,7 @@ class Design:
     excluded: Bools
     unit_weights: Floats
     steps: tuple[Step, ...]
+    persons: tuple[Sums, ...] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.series), len(self.units), len(self.periods))
@@ -74,6 +82,10 @@ class Design:
             raise ValueError("adopted must be (units,) and excluded (periods,)")
         if self.unit_weights.shape != shape[:2]:
             raise ValueError(f"unit_weights must have shape {shape[:2]}")
+        if self.persons is not None and [one.moment.shape for one in self.persons] != [
+            shape[1:] for _ in self.series
+        ]:
+            raise ValueError(f"persons must have {shape[0]} sums of shape {shape[1:]}")
 
     @cached_property
     def treated(self) -> Bools:
@@ -195,6 +207,9 @@ class Design:
             adopted=self.adopted[units],
             unit_weights=self.unit_weights[grid],
             excluded=self.excluded if excluded is None else excluded,
+            persons=None
+            if self.persons is None
+            else tuple(self.persons[s].select(units) for s in series),
         )
 
 
