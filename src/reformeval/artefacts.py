@@ -55,6 +55,15 @@ SAMPLE_FLOW: Schema = {
     "person_periods_lost": pl.Int64,
     "reason": pl.String,
 }
+SOURCE_DATA: Schema = {
+    "kind": pl.String,
+    "rule": pl.String,
+    "source": pl.String,
+    "count": pl.Int64,
+    "of": pl.Int64,
+    "unit": pl.String,
+    "message": pl.String,
+}
 PATHS: Schema = {
     "outcome": pl.String,
     "group": pl.String,
