@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from reformeval import periods
 from reformeval.periods import Frequency
+from reformeval.register.columns import Kind
 
 T = TypeVar("T")
 
@@ -98,8 +99,37 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Definition:
+    """How a source defines an outcome of its own.
+
+    Attributes
+    ----------
+    expression
+        Over columns of the register, in the language of `register.expressions`.
+    columns
+        Those columns, with the kind of their values.
+    kind
+        A ``count`` is the sum over persons, everything else the mean.
+    scale
+        Factor on the value.
+    lower, upper
+        Bounds that a person's value is cut off at (winsorised); None: not.
+    """
+
+    expression: str
+    columns: tuple[tuple[str, Kind], ...]
+    kind: str
+    scale: float = 1.0
+    lower: float | None = None
+    upper: float | None = None
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """One outcome of a reform, with whom it counts and in what it is measured."""
+    """One outcome of a reform, with whom it counts and in what it is measured.
+
+    ``definition`` is None where the program knows the outcome by its name.
+    """
 
     name: str
     population: Population
@@ -107,6 +137,7 @@ class Outcome:
     label: str
     smallest_effect_of_interest: float | None = None
     max_months: int | None = None
+    definition: Definition | None = None
 
 
 @dataclass(frozen=True)

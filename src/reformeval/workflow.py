@@ -23,6 +23,7 @@ from reformeval.errors import UserError
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, sha256
+from reformeval.sources._register_keys import RegisterModel
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
 
 MAX_HASHED = 100_000_000  # bytes; as max-checksum-file-size of the profile
@@ -132,12 +133,14 @@ class Plan:
     def register(self, wildcards: Wildcards) -> str:
         """Slice of `simulate_register`."""
         study = self.registers[wildcards.source]
-        return to_json(RegisterJob(_source(study, groups={}), study.settings.seed))
+        return to_json(RegisterJob(_source(study, groups={}, outcomes={}), study.settings.seed))
 
     def panel(self, wildcards: Wildcards) -> str:
         """Slice of `check_data` and `build_truth`."""
         study = self.studies[wildcards.reform]
-        return to_json(PanelJob(_source(study), _bare_panel(resolve.panel_spec(study))))
+        return to_json(
+            PanelJob(_source(study, **_used(study)), _bare_panel(resolve.panel_spec(study)))
+        )
 
     def estimate(self, wildcards: Wildcards) -> str:
         """Slice of `estimate_effects`."""
@@ -277,6 +280,15 @@ def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
     return SourceSlice(study.source.kind, content)
 
 
+def _used(study: resolve.Study) -> dict[str, Any]:
+    """Outcomes that a register defines and the reform names, without words for readers."""
+    if not isinstance(study.source, RegisterModel):
+        return {}
+    defined = study.source.outcomes
+    names = [name for name in study.reform.outcomes if name in defined]
+    return {"outcomes": {name: defined[name].model_copy(update={"label": "-"}) for name in names}}
+
+
 def _either(names: Iterable[str]) -> str:
     """Pattern that matches these names and no others; with none it matches nothing."""
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
@@ -303,5 +315,5 @@ def _bare_assess(spec: AssessSpec) -> AssessSpec:
         spec,
         timing=_bare(spec.timing),
         estimators=tuple(_bare_estimate(estimator) for estimator in spec.estimators),
-        outcomes=tuple(replace(outcome, label=outcome.name) for outcome in spec.outcomes),
+        outcomes=tuple(replace(o, label=o.name, definition=None) for o in spec.outcomes),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reformeval.config import rules, validation
+from reformeval.config import rules, rules_source, validation
 from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
 from reformeval.config.resolve import Study
 from reformeval.config.yaml_marks import Document, read
@@ -218,7 +218,10 @@ def _source(document: Document) -> Source | None:
         said = "`kind` is missing" if kind is None else f"`kind`: there is no kind '{kind}'"
         document.add(("kind",), said, did_you_mean(str(kind or ""), SOURCE_KINDS))
         return None
-    return validation.whole(SOURCE_KINDS[kind], document)
+    source = validation.whole(SOURCE_KINDS[kind], document)
+    if source is not None:
+        rules_source.check(document, source)
+    return source
 
 
 def _reform(document: Document, sources: dict[str, Source], names: list[str]) -> Reform | None:

@@ -10,8 +10,10 @@ from itertools import product
 import yaml
 
 from reformeval import periods, spec
-from reformeval.config.models import GroupEntry, Population, Reform, Settings, Source
+from reformeval.config.models import GroupEntry, Outcome, Population, Reform, Settings, Source
+from reformeval.register.expressions import parse
 from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
+from reformeval.sources._register_keys import RegisterModel
 
 DEFAULT_MONTHS = 12
 
@@ -85,13 +87,47 @@ def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
     return tuple(
         spec.Outcome(
             name=name,
-            population=_population(study, given.population or study.reform.population),
+            population=_population(
+                study, counted(study.source, name, given, study.reform.population)
+            ),
             measured_in=given.measured_in,
             label=given.label or study.source.default_outcome_label(name),
             smallest_effect_of_interest=given.smallest_effect_of_interest,
             max_months=(given.max_months or DEFAULT_MONTHS if name == "spell_months" else None),
+            definition=_definition(study.source, name),
         )
         for name, given in study.reform.outcomes.items()
+    )
+
+
+def counted(
+    source: Source, name: str, outcome: Outcome, default: Population | None
+) -> Population | None:
+    """Whom an outcome counts: as it says itself, else as its definition does, else the reform."""
+    if outcome.population is not None or not isinstance(source, RegisterModel):
+        return outcome.population or default
+    defined = source.outcomes.get(name)
+    if defined is None or defined.population is None:
+        return default
+    same = default is not None and default.kind == defined.population
+    return default if same else Population(kind=defined.population, months=None)
+
+
+def _definition(source: Source, name: str) -> spec.Definition | None:
+    """Say how an outcome is computed; None for those that every register has."""
+    if not isinstance(source, RegisterModel) or name not in source.outcomes:
+        return None
+    given = source.outcomes[name]
+    known = source.columns()
+    expression = parse(given.expression, known)
+    bounds = given.winsorise
+    return spec.Definition(
+        expression=expression.text,
+        columns=tuple((column, known[column]) for column in expression.columns),
+        kind=given.kind,
+        scale=given.factor,
+        lower=bounds.lower if bounds else None,
+        upper=bounds.upper if bounds else None,
     )
 
 

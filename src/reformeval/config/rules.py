@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from reformeval.config import rules_time
+from reformeval.config import resolve, rules_time
 from reformeval.config.models import (
     Comparison,
     Estimator,
@@ -17,7 +17,6 @@ from reformeval.config.models import (
     Source,
     Treatment,
 )
-from reformeval.config.resolve import expand_groups
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
@@ -162,7 +161,7 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
             )
         # A population with a fault of its own was reported as that.
         if source.is_register and ("population" in keys or outcome.population):
-            _counted(document, path, name, outcome.population or default)
+            _counted(document, path, name, resolve.counted(source, name, outcome, default))
 
 
 def _counted(document: Document, path: Path, name: str, population: Population | None) -> None:
@@ -264,7 +263,7 @@ def _headline(document: Document, keys: Mapping[str, Any], source: Source | None
                 did_you_mean(value, declared),
             )
     if source is not None and keys.get("groups") is not None:
-        groups = [group.name for group in expand_groups(keys["groups"], source)]
+        groups = [group.name for group in resolve.expand_groups(keys["groups"], source)]
         if headline.group not in groups:
             document.add(
                 ("headline", "group"),

@@ -170,12 +170,12 @@ def _panel(extract: Extract, groups: Groups, spec: PanelSpec) -> pl.DataFrame:
     grid = _grid(extract, spec)
     for population in _populations(spec.outcomes):
         mine = [o for o in spec.outcomes if o.population == population]
-        names = outcomes.columns(mine)
-        if names:
-            sums = _by_group(populations.cells(extract, population, names), groups, spec)
-            wanted = [o for o in mine if outcomes.MEASURES[o.name].column != SPELL]
+        measures = outcomes.measures(mine)
+        if measures:
+            sums = _by_group(populations.cells(extract, population, measures), groups, spec)
+            wanted = [o for o in mine if outcomes.measure(o).column != SPELL]
             parts += [_outcome(grid, sums, outcome) for outcome in wanted]
-        for outcome in (o for o in mine if outcomes.MEASURES[o.name].column == SPELL):
+        for outcome in (o for o in mine if outcomes.measure(o).column == SPELL):
             spells = populations.spell_cells(extract, outcomes.max_months(outcome))
             parts.append(_outcome(grid, _by_group(spells, groups, spec), outcome))
     return pl.concat(parts).sort("outcome", "group", "unit", "period")
@@ -225,6 +225,6 @@ def _outcome(grid: pl.DataFrame, sums: pl.DataFrame, outcome: Outcome) -> pl.Dat
         "group",
         pl.lit(outcome.name).alias("outcome"),
         pl.lit(outcome.population.kind).alias("population"),
-        outcomes.value(outcome.name).alias("value"),
-        outcomes.persons(outcome.name).alias("n_persons"),
+        outcomes.value(outcome).alias("value"),
+        outcomes.persons(outcome).alias("n_persons"),
     )

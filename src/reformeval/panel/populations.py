@@ -15,12 +15,13 @@ import polars as pl
 from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.panel import outcomes
-from reformeval.panel.outcomes import SPELL
+from reformeval.panel.outcomes import SPELL, Measure
 from reformeval.periods import Frequency
 from reformeval.spec import Population, Timing
 
 AGES = (18, 66)
 DEFAULT_SELECTION = 12
+_SPELL = outcomes.MEASURES["spell_months"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def receiving() -> pl.Expr:
     return pl.col("recipient").fill_null(False)
 
 
-def cells(extract: Extract, population: Population, columns: Sequence[str]) -> pl.DataFrame:
+def cells(extract: Extract, population: Population, measures: Sequence[Measure]) -> pl.DataFrame:
     """Sum over the persons of a population by finest cell.
 
     Parameters
@@ -93,18 +94,20 @@ def cells(extract: Extract, population: Population, columns: Sequence[str]) -> p
         a unit at working age in the last period before anticipation and had assistance in any
         period of the selection window; they keep that unit and those groups, and count in every
         period of the window in which they are in the register, wherever they then live.
-    columns
-        Columns to sum.
+    measures
+        What to sum.
     """
-    rows = extract.register.filter(extract.in_window())
+    rows = extract.register.filter(extract.in_window()).with_columns(outcomes.computed(measures))
     if population.kind == "prior_recipients":
         frozen = members(extract, population)
+        # Computed before the join, which puts frozen groups in the place of those of the month.
+        columns = (measure.column for measure in measures)
         rows = rows.select("person", "period", *columns).join(frozen.lazy(), on="person")
     else:
         rows = rows.filter(extract.in_units(), of_age())
         if population.kind == "current_recipients":
             rows = rows.filter(receiving())
-    found = rows.group_by(extract.keys).agg(outcomes.sums(columns))
+    found = rows.group_by(extract.keys).agg(outcomes.sums(measures))
     return found.collect(engine="streaming").pipe(_as_text, extract)
 
 
@@ -167,11 +170,11 @@ def spell_cells(extract: Extract, longest: int) -> pl.DataFrame:
     parts = [
         rows.filter(extract.in_window(), extract.in_units(), of_age())
         .group_by(extract.keys)
-        .agg(outcomes.sums([SPELL]))
+        .agg(outcomes.sums([_SPELL]))
         for rows in _carried(recipients, longest, timing.frequency)
     ]
     empty = recipients.clear().with_columns(pl.lit(0).alias(SPELL))
-    found = pl.concat([empty.group_by(extract.keys).agg(outcomes.sums([SPELL])), *parts])
+    found = pl.concat([empty.group_by(extract.keys).agg(outcomes.sums([_SPELL])), *parts])
     known = pl.when(pl.col("period") >= known_from).then(pl.col(f"sum:{SPELL}"))
     return found.with_columns(known.alias(f"sum:{SPELL}")).pipe(_as_text, extract)
 

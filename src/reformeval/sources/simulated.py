@@ -7,13 +7,13 @@ Only the description lives here, so that reading config loads no data library;
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from reformeval import periods
 from reformeval.register.groups import RegisterGroup
-from reformeval.sources._model import OutcomeKind, SourceModel
+from reformeval.sources._register_keys import RegisterModel
 
 FAMILIES = ("single", "couple", "couple_with_children", "single_parent")
 ORIGINS = ("norwegian", "western", "non_western")
@@ -23,16 +23,6 @@ CODES: dict[str, tuple[str, ...]] = {"family": FAMILIES, "origin": ORIGINS, "sex
 Cell = Literal["with_children_non_western", "with_children_other", "without_children_non_western"]
 REMAINDER = "without_children_other"
 CELLS: tuple[str, ...] = (*get_args(Cell), REMAINDER)
-
-OUTCOMES: dict[str, tuple[OutcomeKind, str]] = {
-    "employed": ("share", "Employed"),
-    "earnings": ("mean", "Earnings, zero without a job"),
-    "hours": ("mean", "Weekly hours, zero without a job"),
-    "recipients": ("count", "Recipients of social assistance"),
-    "recipients_per_1000": ("rate", "Recipients per 1,000 residents"),
-    "benefit": ("mean", "Social assistance, zero in months without"),
-    "spell_months": ("mean", "Months of the spell in progress"),
-}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Points = Annotated[float, Field(ge=-5, le=5, allow_inf_nan=False)]
@@ -106,7 +96,7 @@ class Planted(_Part):
     benefit: dict[Cell | Literal["without_children_other"], Kroner] = {}
 
 
-class SimulatedSource(SourceModel):
+class SimulatedSource(RegisterModel):
     """A person-month register that the program draws, with an effect of known size.
 
     Attributes
@@ -129,8 +119,6 @@ class SimulatedSource(SourceModel):
     planted
         The effect.
     """
-
-    is_register: ClassVar[bool] = True
 
     kind: Literal["simulated"]
     frequency: Literal["month"] = "month"
@@ -162,18 +150,6 @@ class SimulatedSource(SourceModel):
         if "all" in self.groups:
             raise ValueError("a group variable cannot be called 'all'")
         return self
-
-    def outcome_names(self) -> frozenset[str]:
-        """Outcomes that a reform may name."""
-        return frozenset(OUTCOMES)
-
-    def outcome_kind(self, name: str) -> OutcomeKind:
-        """Whether an outcome is a share, a mean, a rate or a count."""
-        return OUTCOMES[name][0]
-
-    def default_outcome_label(self, name: str) -> str:
-        """Name an outcome in figures and tables where the reform file gives no label."""
-        return OUTCOMES[name][1]
 
     def group_values(self) -> dict[str, tuple[str, ...]]:
         """Group variables and their values."""
