@@ -65,3 +65,25 @@ def test_recovers_weights_of_a_convex_combination(rows, columns, seed) -> None:
     rng = np.random.default_rng(seed)
     x, true = rng.normal(size=(rows, columns)), rng.dirichlet(np.ones(columns))
     np.testing.assert_allclose(_simplex.solve(x, x @ true), true, atol=1e-7)
+
+
+@given(
+    **{**sizes, "columns": st.integers(2, 15)},
+    kind=kinds,
+    ridge=st.sampled_from([0.0, 0.3]),
+    intercept=st.booleans(),
+)
+@settings(deadline=None)
+def test_a_batch_gives_what_each_problem_gives_alone(
+    rows, columns, seed, kind, ridge, intercept
+) -> None:
+    """Every unit is the target once, with the others as columns, and so is another path."""
+    x, other = _data(rows, columns, seed, kind)
+    targets = np.vstack([x.T, other])
+    allowed = np.vstack([~np.eye(columns, dtype=bool), np.ones((1, columns), dtype=bool)])
+    ridges = np.full(columns + 1, ridge)
+    found = _simplex.solve_all(x.T, targets, allowed, ridges=ridges, intercept=intercept)
+    alone = np.zeros_like(found)
+    for row, own, target in zip(alone, allowed, targets, strict=True):
+        row[own] = _simplex.solve(x[:, own], target, ridge=ridge, intercept=intercept)
+    np.testing.assert_allclose(found, alone, atol=1e-7)

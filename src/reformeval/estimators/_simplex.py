@@ -16,11 +16,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from reformeval.design import Floats
+from reformeval.design import Bools, Floats
 
 _OPTIMAL = 1e-8  # relative gap above which the solution is refused
-_FLOOR = 1e-13  # rounding in products of the scaled data: a perfect fit has no relative gap
-_TIE = 1e-9  # columns with a smaller slack might share the weight
+FLOOR = 1e-13  # rounding in products of the scaled data: a perfect fit has no relative gap
+TIE = 1e-9  # columns with a smaller slack might share the weight
 _SMALL = 1e-7  # square root of the ridge that picks the shortest of several solutions
 
 
@@ -63,6 +63,58 @@ def solve(
     return _shortest(distance, weights)
 
 
+def solve_all(
+    paths: Floats,
+    targets: Floats,
+    allowed: Bools,
+    *,
+    ridges: Floats | None = None,
+    intercept: bool = False,
+) -> Floats:
+    """Weights for many targets on the same paths: `solve` for each, in one batch.
+
+    The products of the paths with each other are computed once, and a compiled active-set solver
+    (`estimators._active_set`) works on them. Its solutions are checked on the paths themselves;
+    where one is not plainly the only optimal one (more donors than periods and a perfect fit,
+    identical paths), `solve` gives it instead.
+
+    Parameters
+    ----------
+    paths
+        (units, periods) data: the columns are the units.
+    targets
+        (targets, periods) data.
+    allowed
+        (targets, units) units that may have weight.
+    ridges
+        (targets,) penalties on the sum of squared weights; none by default.
+    intercept
+        Whether a constant is fitted beside the units.
+
+    Returns
+    -------
+    (targets, units) weights, zero where not allowed, each row with sum 1.
+    """
+    from reformeval.estimators import _active_set  # compiled code: imported where it is used
+
+    ridges = np.zeros(len(targets)) if ridges is None else ridges
+    centre = paths.mean(axis=0)  # taken off everywhere: products lose fewer digits
+    columns, aims = paths - centre, targets - centre
+    if intercept:
+        columns = columns - columns.mean(axis=1, keepdims=True)
+        aims = aims - aims.mean(axis=1, keepdims=True)
+    weights, certain = _active_set.solve(
+        columns, aims, columns @ columns.T, aims @ columns.T, allowed, ridges
+    )
+    for a in np.flatnonzero(~certain):
+        own = allowed[a]
+        weights[a] = 0.0
+        weights[a, own] = solve(
+            paths[own].T, targets[a], ridge=float(ridges[a]), intercept=intercept
+        )
+    return np.asarray(weights)
+
+
 def _nearest(distance: Floats) -> Floats:
     """Weights of the point of the columns' hull that is nearest to the origin."""
     count = distance.shape[1]
@@ -74,7 +126,7 @@ def _nearest(distance: Floats) -> Floats:
     point = distance @ weights
     square = float(point @ point)
     gap = square - float((point @ distance).min())
-    if not gap <= _OPTIMAL * square + _FLOOR * len(distance):
+    if not gap <= _OPTIMAL * square + FLOOR * len(distance):
         raise RuntimeError(f"simplex least squares: relative gap {gap / max(square, 1e-300):.1e}")
     return np.asarray(weights)
 
@@ -85,7 +137,7 @@ def _shortest(distance: Floats, weights: Floats) -> Floats:
     square = float(point @ point)
     slack = point @ distance - square
     used = weights > 0
-    tied = used | (slack <= _TIE * square**0.5 + _FLOOR * len(distance))
+    tied = used | (slack <= TIE * square**0.5 + FLOOR * len(distance))
     if tied.sum() == used.sum():
         return weights  # the solver's columns are independent, so the weights are unique
     near = np.vstack([distance[:, tied] - point[:, None], np.ones(int(tied.sum()))])

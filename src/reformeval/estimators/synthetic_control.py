@@ -91,12 +91,11 @@ def _fit(block: Design, members: Bools, holdout: int | None) -> Fit:
 
 def donor_weights(block: Design, members: Bools, treated: Floats, window: Bools) -> Floats:
     """(series, assignments, units) weights that fit the treated average over a window."""
-    weights = np.zeros((len(block.series), *members.shape))
-    for s, y in enumerate(block.y[:, :, window]):
-        for a, own in enumerate(members):
-            target = treated[s, a, window]
-            weights[s, a, ~own] = _simplex.solve(y[~own].T, target)
-    return weights
+    solved = (
+        _simplex.solve_all(y[:, window], treated[s][:, window], ~members)
+        for s, y in enumerate(block.y)
+    )
+    return np.array(list(solved))
 
 
 def _synthetic(block: Design, weights: Floats) -> Floats:

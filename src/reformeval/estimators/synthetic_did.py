@@ -103,16 +103,15 @@ def _weights(
     for s, y in enumerate(block.y):
         moments = _difference_moments(y, pre)
         before, after = y[:, pre], y[:, post].mean(axis=1)
+        sigmas = np.array([_sigma(moments, ~own) for own in members])
+        penalties = (members.sum(axis=1) * post.sum()) ** 0.25 * sigmas
+        if zeta is not None:
+            penalties = np.full(len(members), zeta)
+        units[s] = _simplex.solve_all(
+            before, treated[s][:, pre], ~members, ridges=penalties**2 * pre.sum(), intercept=True
+        )
+        ridges[s] = (_RIDGE * sigmas) ** 2 * (~members).sum(axis=1)
         for a, own in enumerate(members):
-            sigma = _sigma(moments, ~own)
-            penalty = (own.sum() * post.sum()) ** 0.25 * sigma if zeta is None else zeta
-            units[s, a, ~own] = _simplex.solve(
-                before[~own].T,
-                treated[s, a, pre],
-                ridge=float(penalty**2 * pre.sum()),
-                intercept=True,
-            )
-            ridges[s, a] = (_RIDGE * sigma) ** 2 * (~own).sum()
             times[s, a, pre] = _simplex.solve(
                 before[~own], after[~own], ridge=float(ridges[s, a]), intercept=True
             )
