@@ -99,6 +99,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Cpi:
+    """A price index: its file in the data folder, its columns, and the base (year or month)."""
+
+    file: str
+    period: str
+    value: str
+    base: str
+    separator: str = ","
+    decimal: str = "."
+
+
+@dataclass(frozen=True)
 class Definition:
     """How a source defines an outcome of its own.
 
@@ -128,7 +140,8 @@ class Definition:
 class Outcome:
     """One outcome of a reform, with whom it counts and in what it is measured.
 
-    ``definition`` is None where the program knows the outcome by its name.
+    ``definition`` is None where the program knows the outcome by its name; ``prices_of`` is the
+    base whose prices it is in, None where it is not deflated.
     """
 
     name: str
@@ -138,6 +151,7 @@ class Outcome:
     smallest_effect_of_interest: float | None = None
     max_months: int | None = None
     definition: Definition | None = None
+    prices_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PanelSpec:
-    """What `build_panel` and `check_data` read."""
+    """What `build_panel` and `check_data` read; ``cpi`` only where an outcome is deflated."""
 
     reform: str
     timing: Timing
@@ -167,6 +181,7 @@ class PanelSpec:
     groups: tuple[Group, ...]
     min_persons: int
     weighted_by_persons: bool = False
+    cpi: Cpi | None = None
 
 
 @dataclass(frozen=True)

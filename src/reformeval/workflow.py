@@ -92,6 +92,11 @@ class Plan:
             return str(self.restricted / study.source_name / "register.parquet")
         return str(loader.data_file(study.source, study.settings))
 
+    def cpi(self, wildcards: Wildcards) -> list[str]:
+        """Name the price index that a reform's panel is deflated by, if any outcome is."""
+        path = loader.cpi_file(self.studies[wildcards.reform], self.config.root)
+        return [] if path is None else [str(path)]
+
     def content(self, wildcards: Wildcards) -> str:
         """Fingerprint of a data file, for one that is replaced by an older one.
 
@@ -133,7 +138,9 @@ class Plan:
     def register(self, wildcards: Wildcards) -> str:
         """Slice of `simulate_register`."""
         study = self.registers[wildcards.source]
-        return to_json(RegisterJob(_source(study, groups={}, outcomes={}), study.settings.seed))
+        return to_json(
+            RegisterJob(_source(study, groups={}, outcomes={}, cpi=None), study.settings.seed)
+        )
 
     def panel(self, wildcards: Wildcards) -> str:
         """Slice of `check_data` and `build_truth`."""
@@ -281,12 +288,17 @@ def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
 
 
 def _used(study: resolve.Study) -> dict[str, Any]:
-    """Outcomes that a register defines and the reform names, without words for readers."""
+    """Cut down what only some reforms read of a register's source to what this one does.
+
+    That is the outcomes that the source defines, without words for readers, and the price index,
+    which the reform's own slice has.
+    """
     if not isinstance(study.source, RegisterModel):
         return {}
     defined = study.source.outcomes
     names = [name for name in study.reform.outcomes if name in defined]
-    return {"outcomes": {name: defined[name].model_copy(update={"label": "-"}) for name in names}}
+    outcomes = {name: defined[name].model_copy(update={"label": "-"}) for name in names}
+    return {"outcomes": outcomes, "cpi": None}
 
 
 def _either(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 # The gate: nothing that exists is touched before the data has passed.
 #
-# inputs:  the source's data file, or its register
+# inputs:  the source's data file, or its register; the price index that it is deflated by
 # outputs: .reformeval/checked/<reform>/: panel, units, sample flow, and the data's hash
 # steps:   check_data
 #
@@ -11,6 +11,7 @@ rule check_data:
     """Build the panel aside and check it."""
     input:
         data=plan.data,
+        cpi=plan.cpi,
     output:
         panel=".reformeval/checked/{reform}/panel.parquet",
         units=".reformeval/checked/{reform}/units.parquet",

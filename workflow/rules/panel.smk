@@ -33,6 +33,7 @@ rule build_truth:
         register=plan.data,
         untreated=plan.untreated,
         checked=rules.check_data.output.data,
+        cpi=plan.cpi,
     output:
         truth="results/{reform}/truth.parquet",
     log:

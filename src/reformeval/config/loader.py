@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reformeval.config import rules, rules_source, validation
+from reformeval.config import resolve, rules, rules_source, validation
 from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
 from reformeval.config.resolve import Study
 from reformeval.config.yaml_marks import Document, read
@@ -139,16 +139,25 @@ def data_file(source: Source, settings: Settings, root: Path | str = ".") -> Pat
     return None if name is None else data_dir(settings, root) / name
 
 
+def cpi_file(study: Study, root: Path | str = ".") -> Path | None:
+    """Return the price index that a reform is deflated by; None where no outcome is."""
+    table = resolve.cpi(study)
+    return None if table is None else data_dir(study.settings, root) / table.file
+
+
 def left_out(config: Config) -> dict[str, str]:
     """Say for each selected reform whose data is not there where it can be had."""
     out: dict[str, str] = {}
     for name in config.selected:
-        source = config.sources[config.reforms[name].source]
-        path = data_file(source, config.settings, config.root)
+        study = config.study(name)
+        path = data_file(study.source, config.settings, config.root)
+        index = cpi_file(study, config.root)
         if path is not None and not path.is_file():
-            out[name] = (
-                f"reformeval: {name} left out: {path} is not there; get it from: {source.obtain}"
-            )
+            where = f"get it from: {study.source.obtain}"
+            out[name] = f"reformeval: {name} left out: {path} is not there; {where}"
+        elif index is not None and not index.is_file():
+            where = f"it is the price index of the source {study.source_name} (cpi.file)"
+            out[name] = f"reformeval: {name} left out: {index} is not there; {where}"
     return out
 
 

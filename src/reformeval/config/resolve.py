@@ -95,6 +95,7 @@ def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
             smallest_effect_of_interest=given.smallest_effect_of_interest,
             max_months=(given.max_months or DEFAULT_MONTHS if name == "spell_months" else None),
             definition=_definition(study.source, name),
+            prices_of=_base(study.source, name),
         )
         for name, given in study.reform.outcomes.items()
     )
@@ -131,6 +132,23 @@ def _definition(source: Source, name: str) -> spec.Definition | None:
     )
 
 
+def _base(source: Source, name: str) -> str | None:
+    """Year or month whose prices an outcome is in; None where it is not deflated."""
+    if not isinstance(source, RegisterModel) or source.cpi is None:
+        return None
+    return source.cpi.base if source.is_deflated(name) else None
+
+
+def cpi(study: Study) -> spec.Cpi | None:
+    """Give the price index that a reform needs; None where no outcome is deflated."""
+    source = study.source
+    if not isinstance(source, RegisterModel) or source.cpi is None:
+        return None
+    if not any(source.is_deflated(name) for name in study.reform.outcomes):
+        return None
+    return spec.Cpi(**source.cpi.model_dump())
+
+
 def _population(study: Study, given: Population | None) -> spec.Population:
     if given is None or not study.source.is_register:
         return spec.Population("as_published")
@@ -151,6 +169,7 @@ def panel_spec(study: Study) -> spec.PanelSpec:
         weighted_by_persons=any(
             estimator.weights == "persons_pre" for estimator in study.reform.estimators.values()
         ),
+        cpi=cpi(study),
     )
 
 

@@ -20,6 +20,7 @@ from reformeval.config.models import (
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
+from reformeval.sources._register_keys import DEFLATED
 from reformeval.sources.table import TableSource
 
 MAX_MONTHS_OUTCOME = "spell_months"
@@ -149,7 +150,9 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
             document.add(
                 path,
                 f"`{dotted(path)}`: the source has no outcome '{name}'",
-                did_you_mean(name, source.outcome_names()),
+                "give the source file a price index: cpi: {file, period, value, base}"
+                if source.is_register and name in DEFLATED
+                else did_you_mean(name, source.outcome_names()),
             )
             continue
         _population(document, (*path, "population"), outcome.population, source, keys)

@@ -24,6 +24,12 @@ def check(document: Document, source: Source) -> None:
         known = source.columns()
         for name, outcome in source.outcomes.items():
             _defined(document, name, outcome, known)
+            if outcome.deflate and source.cpi is None:
+                document.add(
+                    ("outcomes", name, "deflate"),
+                    f"`outcomes.{name}.deflate`: the source has no price index",
+                    "name one under cpi: {file, period, value, base}",
+                )
 
 
 def _defined(
@@ -53,10 +59,10 @@ def _defined(
             f"{here} gives a number, and a share needs true and false",
             "write a condition, e.g. hours >= 30, or set kind: mean",
         )
-    if outcome.winsorise is not None and kind == "boolean":
-        document.add(
-            (*path, "winsorise"),
-            f"`{dotted(path)}.winsorise`: there is nothing to cut off where the expression gives "
-            "true and false",
-            "take it out",
-        )
+    for key, used in (("winsorise", outcome.winsorise is not None), ("deflate", outcome.deflate)):
+        if used and kind == "boolean":
+            document.add(
+                (*path, key),
+                f"`{dotted((*path, key))}` is for amounts, and the expression gives true and false",
+                "take it out",
+            )

@@ -7,9 +7,10 @@ not change with the code that reads registers, and the other way round.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reformeval.spec import PanelSpec
@@ -17,6 +18,7 @@ from reformeval.spec import PanelSpec
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from reformeval.panel.prices import Prices
     from reformeval.sources._model import SourceModel
 
 # kind: (module of the model, its class, module that builds a panel)
@@ -52,6 +54,23 @@ class PanelJob:
 
     source: SourceSlice
     panel: PanelSpec
+
+
+def prices(panel: PanelSpec, inputs: Sequence[Path]) -> Prices | None:
+    """Read the price index among a job's inputs; None where no outcome is deflated.
+
+    Raises
+    ------
+    UserError
+        If the index does not cover the window and the base.
+    """
+    if panel.cpi is None:
+        return None
+    module = import_module("reformeval.panel.prices")
+    name = Path(panel.cpi.file).name
+    (path,) = (path for path in inputs if path.name == name)
+    found: Prices = module.read(path, panel.cpi, panel.timing.periods)
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from reformeval.artefacts import TRUTH, write_table
 from reformeval.jobs._cli import Call, log, run
-from reformeval.jobs._source import PanelJob
+from reformeval.jobs._source import PanelJob, prices
 from reformeval.register.schema import scan
 from reformeval.spec import from_json
 
@@ -20,7 +20,11 @@ def build_truth(call: Call) -> None:
     register, untreated = call.one("register.parquet"), call.one("register_untreated.parquet")
     source: Any = job.source.model()
     truth = job.source.panel_module().truth(
-        scan(register), scan(untreated), source.register_groups(), job.panel
+        scan(register),
+        scan(untreated),
+        source.register_groups(),
+        job.panel,
+        prices(job.panel, call.inputs),
     )
     log.info("%s: %d true effects", job.panel.reform, truth.height)
     write_table(truth, call.outputs[0], TRUTH)

@@ -16,6 +16,7 @@ from reformeval.errors import UserError
 from reformeval.panel import outcomes, populations
 from reformeval.panel.outcomes import SPELL
 from reformeval.panel.populations import Extract
+from reformeval.panel.prices import Prices
 from reformeval.panel.result import PanelResult
 from reformeval.panel.sample_flow import sample_flow
 from reformeval.panel.units import LEFT_OUT, assign_roles
@@ -32,6 +33,7 @@ def build(
     groups: Groups,
     spec: PanelSpec,
     labels: Mapping[str, str] | None = None,
+    prices: Prices | None = None,
 ) -> PanelResult:
     """Build a reform's panel from person-months.
 
@@ -47,6 +49,8 @@ def build(
         and no count, and are marked as suppressed.
     labels
         Names of units by code.
+    prices
+        Price index, where an outcome is deflated.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def build(
     kept = units.filter(pl.col("role") != LEFT_OUT)["unit"].to_list()
     extract = _extract(register, groups, spec, kept, first)
     small = pl.col("n_persons").is_between(1, spec.min_persons - 1)
-    panel = _panel(extract, groups, spec).with_columns(
+    panel = _panel(extract, groups, spec, prices).with_columns(
         pl.when(~small).then("value").alias("value"),
         pl.when(~small).then("n_persons").alias("n_persons"),
         small.alias("suppressed"),
@@ -69,7 +73,11 @@ def build(
 
 
 def truth(
-    register: pl.LazyFrame, untreated: pl.LazyFrame, groups: Groups, spec: PanelSpec
+    register: pl.LazyFrame,
+    untreated: pl.LazyFrame,
+    groups: Groups,
+    spec: PanelSpec,
+    prices: Prices | None = None,
 ) -> pl.DataFrame:
     """Compute the true effect on every cell of the treated units, from both potential outcomes.
 
@@ -100,7 +108,7 @@ def truth(
     without = pl.concat([unchanged, untreated.select(columns)], how="vertical_relaxed")
     first = register.select(pl.col("period").min()).collect(engine="streaming").item()
     treated, other = (
-        _panel(_extract(rows, groups, spec, spec.treated, first), groups, spec)
+        _panel(_extract(rows, groups, spec, spec.treated, first), groups, spec, prices)
         for rows in (register, without)
     )
     both = treated.join(other, on=_KEY, how="left", suffix="_without", maintain_order="left")
@@ -164,7 +172,9 @@ def _populations(wanted: Sequence[Outcome]) -> list[Population]:
     return list(dict.fromkeys(outcome.population for outcome in wanted))
 
 
-def _panel(extract: Extract, groups: Groups, spec: PanelSpec) -> pl.DataFrame:
+def _panel(
+    extract: Extract, groups: Groups, spec: PanelSpec, prices: Prices | None
+) -> pl.DataFrame:
     """Every cell of the panel without suppression, sorted."""
     parts = []
     grid = _grid(extract, spec)
@@ -174,10 +184,10 @@ def _panel(extract: Extract, groups: Groups, spec: PanelSpec) -> pl.DataFrame:
         if measures:
             sums = _by_group(populations.cells(extract, population, measures), groups, spec)
             wanted = [o for o in mine if outcomes.measure(o).column != SPELL]
-            parts += [_outcome(grid, sums, outcome) for outcome in wanted]
+            parts += [_outcome(grid, sums, outcome, prices) for outcome in wanted]
         for outcome in (o for o in mine if outcomes.measure(o).column == SPELL):
             spells = populations.spell_cells(extract, outcomes.max_months(outcome))
-            parts.append(_outcome(grid, _by_group(spells, groups, spec), outcome))
+            parts.append(_outcome(grid, _by_group(spells, groups, spec), outcome, prices))
     return pl.concat(parts).sort("outcome", "group", "unit", "period")
 
 
@@ -217,7 +227,9 @@ def _belongs(group: Group, groups: Groups) -> pl.Expr:
     return belongs
 
 
-def _outcome(grid: pl.DataFrame, sums: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
+def _outcome(
+    grid: pl.DataFrame, sums: pl.DataFrame, outcome: Outcome, prices: Prices | None
+) -> pl.DataFrame:
     """All cells of one outcome, with value and persons."""
     return grid.join(sums, on=["group", "unit", "period"], how="left").select(
         "unit",
@@ -225,6 +237,6 @@ def _outcome(grid: pl.DataFrame, sums: pl.DataFrame, outcome: Outcome) -> pl.Dat
         "group",
         pl.lit(outcome.name).alias("outcome"),
         pl.lit(outcome.population.kind).alias("population"),
-        outcomes.value(outcome).alias("value"),
+        outcomes.value(outcome, prices).alias("value"),
         outcomes.persons(outcome).alias("n_persons"),
     )

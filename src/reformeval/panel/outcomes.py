@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from reformeval.errors import Problem, UserError
+from reformeval.panel.prices import Prices
 from reformeval.register import expression_polars
 from reformeval.register.expressions import Expression, parse
 from reformeval.spec import Outcome
@@ -61,6 +62,8 @@ MEASURES = {
     "recipients": Measure("recipient", per_person=False),
     "recipients_per_1000": Measure("recipient", 1000.0),
     "benefit": Measure("benefit"),
+    "benefit_real": Measure("benefit"),
+    "earnings_real": Measure("earnings"),
     "spell_months": Measure(SPELL),
 }
 _ONLY_POPULATION = {
@@ -164,11 +167,21 @@ def max_months(outcome: Outcome) -> int:
     return outcome.max_months or DEFAULT_MAX_MONTHS
 
 
-def value(outcome: Outcome) -> pl.Expr:
-    """Value of a cell from its sums; missing in a cell without persons."""
+def value(outcome: Outcome, prices: Prices | None = None) -> pl.Expr:
+    """Value of a cell from its sums; missing in a cell without persons.
+
+    Raises
+    ------
+    UserError
+        If the outcome is deflated and there is no price index.
+    """
     how = measure(outcome)
     total, persons = pl.col(f"sum:{how.column}"), pl.col(f"n:{how.column}")
     amount = total / persons if how.per_person else total
+    if outcome.prices_of is not None:
+        if prices is None:
+            raise UserError(f"outcome {outcome.name}: there is no price index to deflate it by")
+        amount = amount * prices.factor()
     return pl.when(persons > 0).then(how.scale * amount)
 
 

@@ -5,7 +5,8 @@ The models of these sources subclass `RegisterModel`. Nothing here loads a data 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -27,8 +28,12 @@ OUTCOMES: dict[str, tuple[OutcomeKind, str]] = {
     "recipients": ("count", "Recipients of social assistance"),
     "recipients_per_1000": ("rate", "Recipients per 1,000 residents"),
     "benefit": ("mean", "Social assistance, zero in months without"),
+    "benefit_real": ("mean", "Social assistance in constant prices"),
+    "earnings_real": ("mean", "Earnings in constant prices"),
     "spell_months": ("mean", "Months of the spell in progress"),
 }
+# Outcomes that are those of another name in prices of the base of ``cpi``.
+DEFLATED = ("benefit_real", "earnings_real")
 _SCALES: dict[OutcomeKind, float] = {"share": 100.0, "rate": 1_000.0, "mean": 1.0, "count": 1.0}
 
 OutcomeName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -90,6 +95,8 @@ class DefinedOutcome(BaseModel):
         None, description="fixed bounds that a person's value is cut off at: {lower, upper}"
     )
 
+    deflate: bool = Field(False, description="whether amounts are put in prices of the base of cpi")
+
     @field_validator("population")
     @classmethod
     def _counts_persons(cls, given: PopulationKind | None) -> PopulationKind | None:
@@ -103,6 +110,36 @@ class DefinedOutcome(BaseModel):
         return _SCALES[self.kind] if self.scale is None else self.scale
 
 
+class CpiTable(BaseModel):
+    """A monthly consumer price index in a CSV file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="CSV file, relative to the data folder"
+    )
+    period: str = Field(description="column with months: 2020-01, 2020M01 or 2020-01-01")
+    value: str = Field(description="column with the index")
+    base: str = Field(description="whose prices amounts are in: a year (its mean) or a month")
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = Field(
+        ",", description="what parts columns"
+    )
+    decimal: Literal[".", ","] = Field(".", description="decimal mark")
+
+    @field_validator("base", mode="before")
+    @classmethod
+    def _year(cls, given: object) -> object:
+        """Allow a year without quotes."""
+        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+    @field_validator("base")
+    @classmethod
+    def _is_period(cls, given: str) -> str:
+        if not re.fullmatch(r"[12]\d{3}(-(0[1-9]|1[0-2]))?", given):
+            raise ValueError(f"'{given}' is no year or month; write it like 2020 or 2020-01")
+        return given
+
+
 class RegisterModel(SourceModel):
     """A source with a register of persons and months."""
 
@@ -111,10 +148,18 @@ class RegisterModel(SourceModel):
     outcomes: dict[OutcomeName, DefinedOutcome] = Field(
         {}, description="outcomes beside those that every register has, by name"
     )
+    cpi: CpiTable | None = Field(
+        None, description="price index for benefit_real, earnings_real and outcomes with deflate"
+    )
 
     def outcome_names(self) -> frozenset[str]:
         """Outcomes that a reform may name."""
-        return frozenset({*OUTCOMES, *self.outcomes})
+        real = () if self.cpi else DEFLATED
+        return frozenset({*OUTCOMES, *self.outcomes}.difference(real))
+
+    def is_deflated(self, name: str) -> bool:
+        """Whether an outcome is in prices of the base of ``cpi``."""
+        return self.outcomes[name].deflate if name in self.outcomes else name in DEFLATED
 
     def outcome_kind(self, name: str) -> OutcomeKind:
         """Whether an outcome is a share, a mean, a rate or a count."""
