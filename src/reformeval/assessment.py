@@ -19,6 +19,7 @@ def assess(
     units: pl.DataFrame,
     truth: pl.DataFrame | None,
     estimates: Path,
+    source_data: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Put uncertainty on every estimate of a reform and run every check.
 
@@ -30,13 +31,15 @@ def assess(
         Artefacts; no truth unless the source is simulated.
     estimates
         ``results/<reform>/estimates``: one folder of fit files per estimator label.
+    source_data
+        Artefact; None for sources that keep no record of how they were read.
 
     Returns
     -------
     effects, checks
         `artefacts.EFFECTS` and `artefacts.CHECKS`.
     """
-    evidence = gather(spec, panel, units, truth, estimates)
+    evidence = gather(spec, panel, units, truth, estimates, source_data)
     return effects.assemble(evidence), checks(evidence)
 
 
@@ -46,6 +49,7 @@ def gather(
     units: pl.DataFrame,
     truth: pl.DataFrame | None,
     estimates: Path,
+    source_data: pl.DataFrame | None = None,
 ) -> Evidence:
     """Read the fits of a reform and let every inference method speak; as `assess`."""
     groups = dict.fromkeys(group for one in spec.estimators for group in one.groups)
@@ -58,6 +62,7 @@ def gather(
         ),
         panel=panel,
         truth=truth,
+        source_data=source_data,
     )
 
 

@@ -53,6 +53,8 @@ class Evidence:
         In the order of the reform file.
     panel, truth
         Artefacts; ``truth`` is None unless the source is simulated.
+    source_data
+        What reading and linking the source found; None for sources that keep no record of it.
     """
 
     spec: AssessSpec
@@ -60,6 +62,7 @@ class Evidence:
     estimated: tuple[Estimated, ...]
     panel: pl.DataFrame
     truth: pl.DataFrame | None = None
+    source_data: pl.DataFrame | None = None
 
     @property
     def outcomes(self) -> dict[str, Outcome]:

@@ -10,6 +10,8 @@ from evidence_helpers import TIMING, assess_spec, evidence, panel, suppress
 
 from reformeval import artefacts, assessment, discovery
 from reformeval.diagnostics import noise_ratio, pre_trend, rmspe_rank
+from reformeval.register import records
+from reformeval.register.records import Record
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,9 @@ def _own(extra: pl.Expr, frame: pl.DataFrame, after: bool = False) -> pl.DataFra
 def test_every_check_speaks_and_keeps_the_contract(frame: pl.DataFrame, tmp_path: Path) -> None:
     table = _checks(tmp_path, frame)
     assert table.schema == pl.Schema(artefacts.CHECKS)
-    # No outcome here is in constant prices.
-    assert set(table["check"]) == set(discovery.names("diagnostics")) - {"prices"}
+    # No outcome here is in constant prices, and no register was linked.
+    silent = {"prices", "source_data"}
+    assert set(table["check"]) == set(discovery.names("diagnostics")) - silent
     assert set(table["check"]) == {
         "balance", "cell_size", "ci_level", "noise_ratio", "pre_fit", "pre_trend", "rmspe_rank",
         "selection",
@@ -211,3 +214,30 @@ def test_ci_level(frame: pl.DataFrame, tmp_path: Path) -> None:
     few = _row(_checks(tmp_path / "b", panel(units=10), spec=spec), "ci_level")
     assert few["verdict"] == "warn"
     assert "1/10 and intervals hold at 90 %; 95 % cannot be had" in few["message"]
+
+
+def test_source_data_says_what_was_mended_and_lost(frame: pl.DataFrame, tmp_path: Path) -> None:
+    found = [
+        Record("repair", "same_row_twice", "population", 0, 500, "rows", "Twice."),
+        Record("repair", "overlapping_spells", "residence_spells", 20, 500, "months", "Cut."),
+        Record("repair", "bad_total", "11f_2020.dat", 12, None, "rows", "Kept as they are."),
+        Record("unlinked", "no_id", "assistance", 3, 2000, "rows", "Left out."),
+        Record("unlinked", "not_resident", "earnings", 400, 4000, "job-months", "Not here."),
+        Record("rule", "residence", "population", 0, None, "", "Where a person lives: there."),
+    ]
+    shown = records.published(records.frame(found), 10)
+    given = replace(evidence(tmp_path, frame), source_data=shown)
+    table = assessment.checks(given).filter(pl.col("check") == "source_data")
+    rows = {row["statistic"]: row for row in table.to_dicts()}
+    assert "population.same_row_twice" not in rows
+    cut = rows["residence_spells.overlapping_spells"]
+    assert (cut["verdict"], cut["value"], cut["threshold"]) == ("warn", 20.0, 5.0)
+    assert cut["message"] == "residence_spells: 20 of 500 months (4.0%). Cut."
+    assert rows["11f_2020.dat.bad_total"]["message"] == "11f_2020.dat: 12 rows. Kept as they are."
+    assert rows["11f_2020.dat.bad_total"]["verdict"] == "info"
+    few = rows["assistance.no_id"]
+    assert (few["verdict"], few["value"]) == ("pass", None)
+    assert few["message"] == "assistance: fewer than 10 of 2,000 rows. Left out."
+    assert rows["earnings.not_resident"]["verdict"] == "warn"
+    assert rows[None]["message"] == "Where a person lives: there."
+    assert (rows[None]["verdict"], rows[None]["value"]) == ("info", None)

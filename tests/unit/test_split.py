@@ -54,10 +54,10 @@ def test_persons_are_numbered_by_the_rank_of_their_ids_and_whole_in_a_bucket(
 ) -> None:
     split(readings(), tmp_path, RULES)
     assert rows(tmp_path, "population")["person"].unique().sort().to_list() == [1, 2, 3, 4]
-    assert set(rows(tmp_path, "population", "1-of-3")["person"]) == {1, 4}
+    assert set(rows(tmp_path, "population", "2-of-3")["person"]) == {1, 4}
     assert set(rows(tmp_path, "assistance")["person"]) == {1}
-    assert set(rows(tmp_path, "earnings", "2-of-3")["person"]) == {2}
-    assert not list(tmp_path.glob("[13]-of-3/earnings/*"))
+    assert set(rows(tmp_path, "earnings", "3-of-3")["person"]) == {2}
+    assert not list(tmp_path.glob("[12]-of-3/earnings/*"))
 
 
 def test_no_id_is_left_behind(tmp_path: Path) -> None:

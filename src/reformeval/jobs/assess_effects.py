@@ -1,12 +1,22 @@
 """Put uncertainty on every estimate of a reform and run every check.
 
-Inputs: panel, units, truth (simulated sources) and the files of every fit. Outputs:
+Inputs: panel, units, truth (simulated sources), what was found in the source's data (registers)
+and the files of every fit. Outputs:
 ``effects.parquet``, ``effects.csv`` and ``checks.parquet``.
 """
 
 from __future__ import annotations
 
-from reformeval.artefacts import CHECKS, EFFECTS, PANEL, TRUTH, UNITS, read_table, write_table
+from reformeval.artefacts import (
+    CHECKS,
+    EFFECTS,
+    PANEL,
+    SOURCE_DATA,
+    TRUTH,
+    UNITS,
+    read_table,
+    write_table,
+)
 from reformeval.assessment import assess
 from reformeval.jobs._cli import Call, log, run
 from reformeval.spec import AssessSpec, from_json
@@ -17,12 +27,14 @@ def assess_effects(call: Call) -> None:
     spec = from_json(AssessSpec, call.spec)
     out, csv, checked = call.outputs
     truth = call.all("truth.parquet")
+    found = call.all("source_data.parquet")
     effects, checks = assess(
         spec,
         read_table(call.one("panel.parquet"), PANEL),
         read_table(call.one("units.parquet"), UNITS),
         read_table(truth[0], TRUTH) if truth else None,
         out.parent / "estimates",
+        read_table(found[0], SOURCE_DATA) if found else None,
     )
     log.info("%s: %s", spec.reform, _counts(effects["status"].to_list()))
     log.info("%s: checks: %s", spec.reform, _counts(checks["verdict"].to_list()))

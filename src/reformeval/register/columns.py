@@ -23,3 +23,16 @@ COLUMNS: dict[str, Kind] = {
     "earnings": "number",
     "hours": "number",
 }
+# What linking raw register files adds.
+LINKED: dict[str, Kind] = {
+    "immigrant_category": "text",
+    "country": "text",
+    "loan": "number",
+    "cases": "number",
+    "payers": "number",
+    "children": "number",
+    "conditions": "boolean",
+    "sanctions": "boolean",
+    "jobs": "number",
+    "occupation": "text",
+}

@@ -27,7 +27,7 @@ import polars as pl
 
 from reformeval.errors import Problem, UserError
 from reformeval.register import residence
-from reformeval.register.link_rules import LinkRules
+from reformeval.register.link_rules import EMPLOYED_RULES, RESIDENCE_RULES, LinkRules
 from reformeval.register.records import Record
 from reformeval.register.schema import REGISTER
 
@@ -82,8 +82,7 @@ def link(forms: Mapping[str, pl.DataFrame], rules: LinkRules) -> tuple[pl.DataFr
     work = _work(forms.get("earnings"), rules)
     linked, unlinked = _joined(linked, work, rules.jobs, "earnings", "job-months")
     records += unlinked
-    records.append(_size(linked))
-    return _register(linked), records
+    return _register(linked), [*records, *_rules(rules), _size(linked)]
 
 
 def _joined(
@@ -236,6 +235,16 @@ def _ready(table: pl.DataFrame, rules: LinkRules) -> tuple[pl.DataFrame, list[Re
         *(pl.col(name).cast(kind) for name, kind in REGISTER.items()), *rest
     ).sort(_KEY)
     return ordered, [record, _size(ordered)]
+
+
+def _rules(rules: LinkRules) -> list[Record]:
+    """Record the choices that were followed."""
+    said = [
+        ("residence", "population", f"Where a person lives: {RESIDENCE_RULES[rules.residence]}.")
+    ]
+    if rules.jobs is not None:
+        said.append(("employed", "earnings", f"Who is employed: {EMPLOYED_RULES[rules.employed]}."))
+    return [Record("rule", rule, source, 0, None, "", text) for rule, source, text in said]
 
 
 def _size(register: pl.DataFrame) -> Record:

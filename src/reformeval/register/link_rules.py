@@ -20,8 +20,8 @@ RESIDENCE_RULES: dict[ResidenceRule, str] = {
     "reported",
 }
 EMPLOYED_RULES: dict[EmployedRule, str] = {
-    "on_16th": "a job that runs on the 16th of the month",
-    "any_job": "any job in the month",
+    "on_16th": "who has a job that runs on the 16th of the month",
+    "any_job": "who has any job in the month",
 }
 
 
@@ -48,3 +48,11 @@ class LinkRules:
     employed: EmployedRule = "on_16th"
     assistance: tuple[date, date] | None = None
     jobs: tuple[date, date] | None = None
+
+
+@dataclass(frozen=True)
+class LinkSpec:
+    """What `link_register` reads: the forms that there are, and the choices."""
+
+    forms: tuple[str, ...]
+    rules: LinkRules

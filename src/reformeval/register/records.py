@@ -13,10 +13,10 @@ from typing import Literal
 
 import polars as pl
 
-from reformeval.artefacts import SOURCE_DATA, read_table
+from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, read_table, table
 from reformeval.register.forms import Repair
 
-Kind = Literal["repair", "unlinked", "count"]
+Kind = Literal["repair", "unlinked", "count", "rule"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Record:
     ----------
     kind
         ``repair``: something was mended or looks wrong; ``unlinked``: rows that belong to no
-        person-month; ``count``: plain size.
+        person-month; ``count``: plain size; ``rule``: a choice that was followed.
     rule
         Name of the rule.
     source
@@ -71,3 +71,65 @@ def merged(files: Iterable[Path]) -> pl.DataFrame:
         .sort("kind", "source", "rule", "message")
         .select(list(SOURCE_DATA))
     )
+
+
+def published(records: pl.DataFrame, min_count: int) -> pl.DataFrame:
+    """Hold back counts that are small enough to tell of single persons.
+
+    Parameters
+    ----------
+    records
+        Merged records.
+    min_count
+        Smallest count that is shown; smaller ones become null, 0 stays.
+    """
+    small = pl.col("count").is_between(1, min_count - 1)
+    return records.with_columns(pl.when(~small).then("count").alias("count"))
+
+
+def flow(records: pl.DataFrame) -> pl.DataFrame:
+    """Give what was lost between the raw files and the register as steps of a sample flow.
+
+    Parameters
+    ----------
+    records
+        Published records: where a count is held back, so is what is left after it.
+
+    Returns
+    -------
+    pl.DataFrame
+        The artefact `artefacts.SAMPLE_FLOW`, one section per form; persons are not counted.
+    """
+    rows = []
+    for source, steps in _STEPS.items():
+        lost = {
+            record["rule"]: record
+            for record in records.filter(
+                pl.col("kind") == "unlinked", pl.col("source") == source
+            ).iter_rows(named=True)
+        }
+        left: int | None = None
+        for step in (step for step in steps if step in lost):
+            count, reason = lost[step]["count"], lost[step]["message"]
+            if step == steps[0]:
+                left = lost[step]["of"]
+                rows.append(_flow_row(source, "read", left, 0, "all rows of the months asked for"))
+            left = None if left is None or count is None else left - count
+            rows.append(_flow_row(source, step, left, count, reason))
+    return table(rows, SAMPLE_FLOW)
+
+
+# Per form the steps that rows are lost at, in order.
+_STEPS = dict.fromkeys(("assistance", "earnings"), ("no_id", "not_in_population", "not_resident"))
+
+
+def _flow_row(
+    source: str, step: str, left: int | None, lost: int | None, reason: str
+) -> dict[str, object]:
+    return {
+        "population": source,
+        "step": step,
+        "person_periods": left,
+        "person_periods_lost": lost,
+        "reason": reason,
+    }

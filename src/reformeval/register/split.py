@@ -2,8 +2,8 @@
 
 Persons get numbers, the rank of their id among all ids of the population, so that a number does
 not depend on the order of rows; ids are not written. A person's rows of every form go to the
-bucket ``number modulo buckets``. Forms are read one file at a time and streamed: memory holds the
-ids and one batch of rows.
+bucket that the number leaves when divided by the number of buckets. Forms are read one file at a
+time and streamed: memory holds the ids and one batch of rows.
 """
 
 from __future__ import annotations
@@ -139,6 +139,20 @@ def split(
     return records
 
 
+def load(folder: Path, bucket: str, forms: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Read a bucket of the forms that `split` wrote; a form without rows in it is empty.
+
+    ``exits`` are always there: without files nobody dies or emigrates.
+    """
+    found = {}
+    for form in dict.fromkeys([*forms, *(() if "person_months" in forms else ("exits",))]):
+        files = sorted((folder / bucket / form).glob("*.parquet"))
+        schema = {**FORMS[form], "person": pl.Int64}
+        empty = pl.DataFrame(schema=schema)
+        found[form] = pl.read_parquet(files).drop("no_id") if files else empty
+    return found
+
+
 def _keep(readings: Iterable[Reading], folder: Path, records: list[Record]) -> list[pl.LazyFrame]:
     """Write what was read aside, to be read twice: for the ids, then for the rows."""
     folder.mkdir()
@@ -177,7 +191,7 @@ def _partition(
     numbered = inside.join(numbers.lazy(), on="person", how="left").with_columns(
         pl.col("person").is_null().alias("no_id"),
         pl.col("number").alias("person"),
-        ((pl.col("number") - 1) % rules.buckets).cast(pl.Int32).alias("bucket"),
+        (pl.col("number") % rules.buckets).cast(pl.Int32).alias("bucket"),
     )
 
     def path(file: Any) -> Path:

@@ -1,0 +1,64 @@
+"""What was found in raw data: adding up over buckets, holding small counts back, the flow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, write_table
+from reformeval.register import records
+from reformeval.register.forms import Repair
+from reformeval.register.records import Record
+
+
+def _unlinked(rule: str, count: int, of: int, source: str = "assistance") -> Record:
+    return Record("unlinked", rule, source, count, of, "rows", f"Lost: {rule}.")
+
+
+def test_counts_of_buckets_add_up(tmp_path: Path) -> None:
+    parts = [
+        [_unlinked("not_resident", 4, 50), Record("rule", "a", "b", 0, None, "", "Rule.")],
+        [_unlinked("not_resident", 9, 70), Record("rule", "a", "b", 0, None, "", "Rule.")],
+        [records.of_repair(Repair("mended", "file.csv", 3, "Mended."))],
+    ]
+    paths = [tmp_path / f"{index}.parquet" for index in range(len(parts))]
+    for path, part in zip(paths, parts, strict=True):
+        write_table(records.frame(part), path, SOURCE_DATA)
+    merged = records.merged(paths)
+    assert merged.schema == pl.Schema(SOURCE_DATA)
+    assert merged.select("kind", "rule", "source", "count", "of").rows() == [
+        ("repair", "mended", "file.csv", 3, None),
+        ("rule", "a", "b", 0, None),
+        ("unlinked", "not_resident", "assistance", 13, 120),
+    ]
+    assert merged.equals(records.merged(paths[::-1]))
+
+
+def test_small_counts_are_held_back_and_zero_is_not() -> None:
+    given = records.frame([_unlinked(f"r{n}", n, 100) for n in (0, 1, 9, 10)])
+    assert records.published(given, 10)["count"].to_list() == [0, None, None, 10]
+
+
+def test_the_flow_tells_what_is_left_after_each_step() -> None:
+    given = [
+        _unlinked("no_id", 20, 1000),
+        _unlinked("not_in_population", 80, 1000),
+        _unlinked("not_resident", 30, 900),
+        _unlinked("no_id", 0, 500, "earnings"),
+        _unlinked("not_in_population", 5, 500, "earnings"),
+        _unlinked("no_id", 0, 70, "population"),
+    ]
+    flow = records.flow(records.published(records.frame(given), 10))
+    assert flow.schema == pl.Schema(SAMPLE_FLOW)
+    columns = ("population", "step", "person_periods", "person_periods_lost")
+    assert flow.select(columns).rows() == [
+        ("assistance", "read", 1000, 0),
+        ("assistance", "no_id", 980, 20),
+        ("assistance", "not_in_population", 900, 80),
+        ("assistance", "not_resident", 870, 30),
+        ("earnings", "read", 500, 0),
+        ("earnings", "no_id", 500, 0),
+        ("earnings", "not_in_population", None, None),
+    ]
+    assert flow["persons"].null_count() == flow.height
