@@ -126,3 +126,27 @@ def panel(cells: list[dict[str, Any]], asked: PanelSpec) -> PanelResult:
 def years(frame: pl.DataFrame) -> list[str]:
     """Periods of a frame as years."""
     return [periods.label(p, "year") for p in frame["period"]]
+
+
+def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
+    """Write an Excel workbook; a list is a row, None an empty cell."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    del book["Sheet"]
+    for name, rows in sheets.items():
+        page = book.create_sheet(name)
+        for row in rows:
+            page.append(row)
+    book.save(path)
+    return path
+
+
+def excel_message(folder: Path, sheets: dict[str, list[list[Any]]], **keys: Any) -> str:
+    """What the user is told about a workbook."""
+    given = source(file="t.xlsx", **keys)
+    workbook(folder / "t.xlsx", **sheets)
+    with pytest.raises(UserError) as caught:
+        read_table(given, folder)
+    assert all(problem.fix and "t.xlsx" in problem.where for problem in caught.value.problems)
+    return str(caught.value)

@@ -24,9 +24,11 @@ _KEY_PACKAGES = {
     "jinja2": "jinja2",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
+    "openpyxl": "openpyxl",
     "polars": "polars",
     "pyarrow": "pyarrow",
     "pyfixest": "pyfixest",
+    "pyreadstat": "pyreadstat",
     "scipy": "scipy",
 }
 

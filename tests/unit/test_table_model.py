@@ -14,7 +14,7 @@ from reformeval.sources.table import TableSource
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ({"file": "t.xlsx"}, "ending of file 't.xlsx' is not known"),
+        ({"file": "t.xls"}, "ending of file 't.xls' is not known"),
         ({"encoding": "cp9999"}, "no text encoding 'cp9999'"),
         ({"encoding": "base64"}, "no text encoding 'base64'"),
         ({"separator": ";;"}, "at most 1 character"),

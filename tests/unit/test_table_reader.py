@@ -191,7 +191,7 @@ def test_filter_takes_values_and_lists(tmp_path: Path) -> None:
     ("wanted", "told"),
     [
         ({"k": "X"}, ["no row has 'X' in column 'k'", "filter.k", "did you mean 'x'?"]),
-        ({"k": "x", "u": "B"}, ["no row passes all conditions", "config key: filter"]),
+        ({"k": "x", "u": "B"}, ["no row passes all conditions", "config keys: filter, exclude"]),
     ],
 )
 def test_filter_that_keeps_nothing(tmp_path: Path, wanted: Any, told: list[str]) -> None:

@@ -74,6 +74,53 @@ def test_nav_without_its_filter_names_the_column(data_dir: Path) -> None:
         read_table(TableSource.model_validate(given), data_dir)
 
 
+def test_nav_workbook_is_whole(data_dir: Path) -> None:
+    given = shipped("nav_workbook_2022")
+    reading = read_table(given, data_dir)
+    cells = reading.cells
+    assert cells["unit"].n_unique() == 356
+    assert cells["period"].unique().sort().to_list() == [date(2022, m, 1) for m in range(1, 11)]
+    assert cells.height == 356 * 10 * 2
+    assert reading.unit_labels["4601"] == "Bergen"
+    withheld = cells.filter(pl.col("suppressed"))
+    assert withheld["value"].null_count() == withheld.height == 2 * 144
+    assert cells["value"].null_count() == withheld.height, "a cell is empty that was not withheld"
+    counts = cells.filter(pl.col("outcome") == "unemployed")["value"].drop_nulls()
+    assert counts.min() == 4
+
+
+def test_nav_workbook_agrees_with_the_csv(data_dir: Path) -> None:
+    """All 17 x 10 cells that both files have, counts and shares."""
+    book = read_table(shipped("nav_workbook_2022"), data_dir)
+    names = pl.DataFrame(list(book.unit_labels.items()), schema=["unit", "name"], orient="row")
+    of_csv = content("nav_jobseekers")
+    del of_csv["unit"]["merge"]
+    of_csv["filter"]["Nivå"] = "Telemark kommuner"
+    table = read_table(TableSource.model_validate(of_csv), data_dir).cells
+    both = (
+        book.cells.join(names, on="unit")
+        .filter(pl.col("unit").str.starts_with("38"))
+        .join(
+            table.filter(pl.col("group") == "all"),
+            left_on=["name", "period", "outcome"],
+            right_on=["unit", "period", "outcome"],
+            suffix="_csv",
+        )
+    )
+    counts = both.filter(pl.col("outcome") == "unemployed")
+    assert counts.height == 170
+    known = counts.filter(~pl.col("suppressed"))
+    assert known["value"].equals(known["value_csv"], null_equal=False)
+    shares = both.filter(pl.col("outcome") == "unemployed_share")
+    shown = shares.filter(~pl.col("suppressed"))
+    assert (shown["value"] - shown["value_csv"]).abs().max() <= 0.05 + 1e-9  # one decimal
+    # What the workbook withholds stands in the CSV as 0 persons with a share above 0.
+    withheld = counts.filter(pl.col("suppressed"))
+    assert withheld.height == 5
+    assert withheld["value_csv"].to_list() == [0.0] * 5
+    assert shares.filter(pl.col("suppressed"))["value_csv"].min() > 0
+
+
 def test_swiss_cantons(data_dir: Path) -> None:
     cells = read_table(shipped("swiss_unemployment"), data_dir).cells
     assert cells.height == 26 * 204

@@ -48,7 +48,8 @@ def build(source: TableSource, data: Path, spec: PanelSpec) -> PanelResult:
     cells = _in_groups(reading.cells, source, spec)
     unit_names = reading.cells["unit"].unique().to_list()
     sizes = _sizes(reading.cells, spec) if spec.comparison.largest is not None else None
-    units = assign_roles(unit_names, spec, sizes, source.unit.labels)
+    labels = {**reading.unit_labels, **source.unit.labels}
+    units = assign_roles(unit_names, spec, sizes, labels)
     members = units.filter(pl.col("role") != LEFT_OUT)["unit"].implode()
     in_window = cells.filter(pl.col("period").is_between(spec.timing.first, spec.timing.last))
     chosen = in_window.filter(pl.col("unit").is_in(members))
@@ -184,5 +185,9 @@ def _filter_in_words(source: TableSource) -> str:
     conditions = [
         f"{column} is {' or '.join(map(str, wanted if isinstance(wanted, tuple) else [wanted]))}"
         for column, wanted in source.filter.items()
+    ]
+    conditions += [
+        f"{column} is not {' or '.join(map(str, un if isinstance(un, tuple) else [un]))}"
+        for column, un in source.exclude.items()
     ]
     return f"all but rows where {' and '.join(conditions)}"

@@ -82,7 +82,7 @@ def open_file(path: Path) -> Table:
     encoding = _encoding(path, start)
     text = read_text(path, encoding)
     separator = _separator(text)
-    return _described(path, read_csv(path, text, separator), encoding, separator)
+    return _described(path, read_csv(path, text, separator)[0], encoding, separator)
 
 
 def _parquet(path: Path) -> Table:

@@ -76,16 +76,20 @@ def _unreadable(path: Path, message: str, fix: str) -> UserError:
     return UserError(Problem(message, where=str(path), fix=fix))
 
 
-def walk(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+def walk(text: str, separator: str, before: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the line on which each record ends and its fields; records without text are skipped."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     for fields in reader:
         if any(fields):
-            yield reader.line_num, fields
+            yield before + reader.line_num, fields
 
 
-def read_csv(path: Path, text: str, separator: str) -> pl.DataFrame:
-    """Split text into columns of strings; an empty cell is "".
+def read_csv(
+    path: Path, text: str, separator: str, before: int = 0
+) -> tuple[pl.DataFrame, list[int]]:
+    """Split text into columns of strings; an empty cell is "". Also give the line of each row.
+
+    ``before`` is how many lines of the file stand before the text.
 
     polars splits; Python's csv module, stricter, walks along to see that both agree and that
     every line has as many fields as the header, because polars fills short lines without a word.
@@ -95,7 +99,7 @@ def read_csv(path: Path, text: str, separator: str) -> pl.DataFrame:
     UserError
         If lines have too few or too many fields, quotes do not match, or there are no rows.
     """
-    header, records = _check_shape(path, text, separator)
+    header, lines = _check_shape(path, text, separator, before)
     try:
         frame = pl.read_csv(
             text.encode(), separator=separator, infer_schema=False, has_header=False
@@ -105,10 +109,10 @@ def read_csv(path: Path, text: str, separator: str) -> pl.DataFrame:
             path, f"cannot be read as CSV: {str(error).splitlines()[0]}", _FIX_SHAPE
         ) from None
     frame = frame.filter(~pl.all_horizontal(pl.all().fill_null("") == "")).fill_null("")
-    if frame.width != len(header) or frame.height != records + 1:
+    if frame.width != len(header) or frame.height != len(lines) + 1:
         raise _unreadable(path, "quotation marks do not match", _FIX_SHAPE)
     frame.columns = header
-    return frame.slice(1)
+    return frame.slice(1), lines
 
 
 _FIX_SHAPE = "correct these lines in the file, or the key separator"
@@ -127,18 +131,18 @@ def _check_separator(path: Path, header: list[str], separator: str) -> None:
         )
 
 
-def _check_shape(path: Path, text: str, separator: str) -> tuple[list[str], int]:
-    """Header and number of records; all records must be as wide as the header."""
+def _check_shape(path: Path, text: str, separator: str, before: int) -> tuple[list[str], list[int]]:
+    """Header, and the line on which each record ends; records must be as wide as the header."""
     header: list[str] = []
     ragged: list[tuple[int, int]] = []
-    records = 0
+    records: list[int] = []
     try:
-        for line, fields in walk(text, separator):
+        for line, fields in walk(text, separator, before):
             if not header:
                 header = fields
                 _check_separator(path, header, separator)
             else:
-                records += 1
+                records.append(line)
                 if len(fields) != len(header):
                     ragged.append((line, len(fields)))
     except csv.Error as error:

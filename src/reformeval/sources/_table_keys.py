@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
@@ -12,6 +13,7 @@ import polars as pl
 from reformeval.errors import Problem, did_you_mean
 from reformeval.sources import _cells
 from reformeval.sources._raw_table import ROW, RawTable
+from reformeval.sources._wide import HEADED
 from reformeval.sources.table import TableSource
 
 UNIT, PERIOD, GROUP = "\x00unit", "\x00period", "\x00group"
@@ -68,7 +70,48 @@ def units(raw: RawTable, frame: pl.DataFrame) -> tuple[pl.Series, list[Problem]]
                     "source file",
                 )
             )
-    return _mapped(frame[unit.column], unit.merge, pl.String).alias(UNIT), problems
+    named = _mapped(frame[unit.column], unit.merge, pl.String).alias(UNIT)
+    if unit.pattern is None or problems:
+        return named, problems
+    return _codes(raw, frame, named, unit.pattern)
+
+
+def _codes(
+    raw: RawTable, frame: pl.DataFrame, labels: pl.Series, form: str
+) -> tuple[pl.Series, list[Problem]]:
+    """Take the code out of labels such as ``0301 Oslo``."""
+    found = labels.str.extract_groups(unit_pattern(form)).struct.field("code")
+    wrong = found.is_null()
+    if not wrong.any():
+        return found.alias(UNIT), []
+    shown = ", ".join(
+        f"'{label}' ({raw.at(_rows_with(frame.with_columns(labels), UNIT, label))[0]})"
+        for label in labels.filter(wrong).unique().sort().head(3)
+    )
+    return labels, [
+        raw.problem(
+            f"{labels.filter(wrong).n_unique()} units are not written as {form}: {shown} "
+            "(config key: unit.pattern)",
+            "leave these rows out with exclude, or correct the pattern",
+        )
+    ]
+
+
+def unit_pattern(form: str) -> str:
+    """Regular expression of labels that are written like ``form``."""
+    parts = {"{code}": r"(?P<code>\S+)", "{label}": r"(?P<label>.+)"}
+    pieces = re.split(r"(\{\w+\})", form)
+    return "^" + "".join(parts.get(piece, re.escape(piece)) for piece in pieces) + "$"
+
+
+def unit_names(raw: RawTable, frame: pl.DataFrame) -> dict[str, str]:
+    """Names of units by code where both stand in one cell; the first one of each code."""
+    unit = raw.source.unit
+    if unit.pattern is None or "{label}" not in unit.pattern:
+        return {}
+    texts = pl.Series(sorted(set(frame[unit.column]) - set(unit.merge)), dtype=pl.String)
+    parts = texts.str.extract_groups(unit_pattern(unit.pattern)).struct.unnest()
+    return dict(parts.unique("code", keep="first").select("code", "label").sort("code").iter_rows())
 
 
 def _counted(unit: str, rows: int) -> str:
@@ -117,6 +160,9 @@ def _period_texts(
 ) -> tuple[pl.Series, str, str, Callable[[str], date]]:
     """Texts to read periods from, their config key, their column's name, and how to read one."""
     spec, frequency = source.period, source.frequency
+    if spec.headings is not None:
+        plain = partial(_cells.period, frequency=frequency)
+        return frame[HEADED], "period.headings", "headings", plain
     if spec.column is not None:
         whole = partial(_cells.period, frequency=frequency, form=spec.format)
         return frame[spec.column], "period.column", f"'{spec.column}'", whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from reformeval.errors import Problem, UserError
 from reformeval.sources import _cells, _table_keys
+from reformeval.sources._grid import visible
 from reformeval.sources._raw_table import (
     EXAMPLES,
     ROW,
@@ -19,6 +20,7 @@ from reformeval.sources._raw_table import (
     as_texts,
     check_columns,
     open_table,
+    unmatched,
 )
 from reformeval.sources._table_keys import GROUP, PERIOD, UNIT
 from reformeval.sources.table import TableSource
@@ -43,12 +45,16 @@ class Reading:
     cells
         Tidy cells with the columns of `CELLS`, sorted by unit, period, group and outcome.
     rows, kept
-        Rows in the file, and rows that the source's filter keeps.
+        Rows in the file, and rows that the source's filter keeps; of a table with periods in its
+        headings, units times periods.
+    unit_labels
+        Names of units by code, where the file has both in one cell.
     """
 
     cells: pl.DataFrame
     rows: int
     kept: int
+    unit_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_table(source: TableSource, data: Path) -> Reading:
@@ -76,6 +82,8 @@ def read_table(source: TableSource, data: Path) -> Reading:
     raw = open_table(source, data)
     check_columns(raw)
     frame = apply_filter(raw, as_texts(raw))
+    if problems := unmatched(raw, frame):
+        raise UserError(problems)
     units, problems = _table_keys.units(raw, frame)
     periods, more = _table_keys.periods(raw, frame)
     problems += more
@@ -88,7 +96,12 @@ def read_table(source: TableSource, data: Path) -> Reading:
     frame = frame.with_columns(units, periods, groups)
     _check_unique(raw, frame)
     cells = pl.concat([_cells_of(frame, source, name, columns) for name in source.outcomes])
-    return Reading(cells.sort("unit", "period", "group", "outcome"), raw.frame.height, frame.height)
+    return Reading(
+        cells.sort("unit", "period", "group", "outcome"),
+        raw.frame.height,
+        frame.height,
+        _table_keys.unit_names(raw, frame),
+    )
 
 
 def _numbers(raw: RawTable, frame: pl.DataFrame) -> tuple[dict[str, _cells.Numbers], list[Problem]]:
@@ -111,7 +124,7 @@ def _numbers(raw: RawTable, frame: pl.DataFrame) -> tuple[dict[str, _cells.Numbe
                 problems.append(
                     raw.problem(
                         f"column '{column}' holds {counts.filter(wrong)[0]:g} "
-                        f"({raw.at(rows[ROW])[0]}), which is no number of persons "
+                        f"({raw.at(rows[ROW], column)[0]}), which is no number of persons "
                         f"(config key: {key})",
                         "name the column with counts of persons, or none",
                     )
@@ -125,7 +138,7 @@ def _not_numbers(
     rows = frame.filter(read.bad).sort(ROW)
     texts = [str(text) for text in rows[column].head(EXAMPLES)]
     shown = ", ".join(
-        f"'{text}' ({place})" for text, place in zip(texts, raw.at(rows[ROW]), strict=True)
+        f"'{text}' ({place})" for text, place in zip(texts, raw.at(rows[ROW], column), strict=True)
     )
     more = f" and {rows.height - len(texts)} more" if rows.height > len(texts) else ""
     other = "," if raw.source.decimal == "." else "."
@@ -156,9 +169,7 @@ def _duplicates(raw: RawTable, double: pl.DataFrame, first: pl.DataFrame) -> Pro
     values = {o.column for o in source.outcomes.values()}
     values |= {o.persons for o in source.outcomes.values() if o.persons is not None}
     differ = [
-        name
-        for name in raw.frame.columns
-        if name not in values | {ROW} and first[name].n_unique() > 1
+        name for name in visible(raw.frame) if name not in values and first[name].n_unique() > 1
     ]
     message = (
         f"{double.height} rows share unit, period and group with another, such as '{unit}' in "
