@@ -6,16 +6,32 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Protocol
 
 import polars as pl
 
 from reformeval import periods
 from reformeval.periods import Frequency
-from reformeval.sources.table import TableSource
 
 _SPACES = " \u00a0\u202f"
 _MONTH = re.compile(r"(\d{4})[Mm](\d{2})")
 DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]00:00(:00(\.0+)?)?)?")
+
+
+class Marks(Protocol):
+    """How a source writes numbers, and what stands where there is none."""
+
+    @property
+    def decimal(self) -> str: ...
+
+    @property
+    def thousands(self) -> str | None: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+
+    @property
+    def suppressed(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +43,7 @@ class Numbers:
     bad: pl.Series
 
 
-def numbers(cells: pl.Series, source: TableSource) -> Numbers:
+def numbers(cells: pl.Series, source: Marks) -> Numbers:
     """Read numbers from a column of strings, or take those of a numeric Parquet column.
 
     Missing and suppressed cells are null. Thousands marks must stand before groups of three

@@ -36,14 +36,21 @@ def read_text(path: Path, encoding: str) -> str:
         )
     if not data.strip():
         raise _unreadable(path, "the file is empty", "get it anew, or correct the key file")
-    return _decode(path, data, encoding)
+    return decode(path, data, encoding)
 
 
-def _decode(path: Path, data: bytes, encoding: str) -> str:
+def decode(path: Path, data: bytes, encoding: str, first_line: int = 0) -> str:
+    """Decode a file, or a part of it that begins after ``first_line`` lines.
+
+    Raises
+    ------
+    UserError
+        If the bytes are not in this encoding, or are UTF-8 although another is declared.
+    """
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = first_line + data.count(b"\n", 0, error.start) + 1
         other = next((e for e in ("utf-8", "cp1252") if e != encoding and _fits(data, e)), None)
         raise _unreadable(
             path,
