@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 from abc import ABC, abstractmethod
 from datetime import date
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from reformeval.periods import Frequency
 
 OutcomeKind = Literal["share", "mean", "rate", "count"]
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        known = codecs.lookup(name)
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        raise ValueError(
+            f"Python knows no text encoding '{name}'; common ones: utf-8, cp1252, latin-1"
+        ) from None
+    return known.name
+
+
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
 class SourceModel(BaseModel, ABC):

@@ -6,7 +6,6 @@ Only the description lives here, so that reading config loads no data library;
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
@@ -23,7 +22,7 @@ from pydantic import (
 )
 
 from reformeval import periods
-from reformeval.sources._model import OutcomeKind, SourceModel
+from reformeval.sources._model import Encoding, OutcomeKind, SourceModel
 
 Format = Literal["csv", "parquet", "excel", "stata", "spss"]
 ENDINGS: dict[str, Format] = {
@@ -203,7 +202,7 @@ class TableSource(SourceModel):
         "the code",
     )
     separator: Mark = Field(",", description="what stands between the cells of a CSV file")
-    encoding: str = Field("utf-8", description="any encoding that Python knows, e.g. cp1252")
+    encoding: Encoding = Field("utf-8", description="any encoding that Python knows, e.g. cp1252")
     decimal: Literal[".", ","] = Field(".", description="decimal mark")
     thousands: Mark | None = Field(None, description="mark between groups of three digits")
     missing: tuple[str, ...] = Field(
@@ -226,18 +225,6 @@ class TableSource(SourceModel):
     outcomes: dict[Name, OutcomeColumn] = Field(
         min_length=1, description="columns with outcomes, by the name that reforms use"
     )
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            known = codecs.lookup(value)
-            "".encode(value)
-        except (LookupError, UnicodeError):
-            raise ValueError(
-                f"Python knows no text encoding '{value}'; common ones: utf-8, cp1252, latin-1"
-            ) from None
-        return known.name
 
     @field_validator("groups")
     @classmethod

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from reformeval.errors import Problem, UserError, did_you_mean
-from reformeval.sources._csv import read_csv, read_text, walk
+from reformeval.sources._csv import read_csv, read_text
 from reformeval.sources.raw._findings import ROW, Findings, Places
 from reformeval.sources.raw.fixed_width import read_fixed_width
 from reformeval.sources.raw.layout import Layout, layout_for, load_layout
@@ -45,9 +45,9 @@ class RawFile:
             yield from _parquet(self.path, names)
         else:
             text = read_text(self.path, self.files.encoding)
-            frame = read_csv(self.path, text, self.files.separator)
+            frame, lines = read_csv(self.path, text, self.files.separator)
             _check_names(self.path, names, frame.columns)
-            yield frame.select(names).with_columns(pl.int_range(pl.len()).alias(ROW))
+            yield frame.select(names).with_columns(pl.Series(ROW, lines, dtype=pl.Int64) - 1)
 
     def _fixed_width(self, names: Sequence[str]) -> Iterator[pl.DataFrame]:
         layout = self.layout()
@@ -94,16 +94,9 @@ def raw_files(files: RawFiles, data: Path) -> list[RawFile]:
 
 def _places(files: RawFiles, path: Path) -> Places:
     """How rows of a file are named in messages."""
-    if files.file_format == "fixed_width":
-        return lambda rows: [f"line {row + 1}" for row in rows]
     if files.file_format == "parquet":
         return lambda rows: _row_groups(path, rows)
-
-    def lines(rows: Sequence[int]) -> list[str]:
-        ends = [line for line, _ in walk(read_text(path, files.encoding), files.separator)]
-        return [f"line {ends[row + 1]}" for row in rows]
-
-    return lines
+    return lambda rows: [f"line {row + 1}" for row in rows]
 
 
 def _row_groups(path: Path, rows: Sequence[int]) -> list[str]:

@@ -6,7 +6,6 @@ of file; the readers stand beside in modules of their own.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from reformeval.sources._model import Encoding
 
 Mark = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 Column = Annotated[str, StringConstraints(min_length=1)]
@@ -72,7 +73,7 @@ class RawFiles(_Part):
         description="fixed width: what the layout's positions count; they differ in utf-8 alone",
     )
     separator: Mark = Field(",", description="what stands between the cells of a CSV file")
-    encoding: str = Field("utf-8", description="any encoding that Python knows, e.g. cp1252")
+    encoding: Encoding = Field("utf-8", description="any encoding that Python knows, e.g. cp1252")
     decimal: Literal[".", ","] = Field(".", description="decimal mark")
     thousands: Mark | None = Field(None, description="mark between groups of three digits")
     missing: tuple[str, ...] = Field(
@@ -89,18 +90,6 @@ class RawFiles(_Part):
         description="digits of a municipality's code: shorter codes of digits lost their leading "
         "zeros in a spreadsheet and get them back, which is counted",
     )
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            known = codecs.lookup(value)
-            "".encode(value)
-        except (LookupError, UnicodeError):
-            raise ValueError(
-                f"Python knows no text encoding '{value}'; common ones: utf-8, cp1252, latin-1"
-            ) from None
-        return known.name
 
     @model_validator(mode="after")
     def _consistent(self) -> RawFiles:
@@ -204,7 +193,7 @@ class Kostra11F(RawFiles):
     """KOSTRA form 11F: municipal social assistance, one record per case and year."""
 
     file: str = "kostra/11f_{year}.dat"
-    encoding: str = "cp1252"
+    encoding: Encoding = "cp1252"
     columns: KostraColumns = _DEFAULT
     couple: tuple[str, ...] = Field(
         ("2", "3"), description="codes of marital status that mean a couple: married, cohabiting"
