@@ -138,7 +138,8 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
     spec = resolve.panel_spec(study)
     slice_ = SourceSlice(study.source.kind, study.source.model_dump(mode="json", by_alias=True))
     try:
-        result = build(PanelJob(slice_, spec), path)
+        others = [loader.cpi_file(study, config.root), loader.geography_needed(study, config.root)]
+        result = build(PanelJob(slice_, spec), path, *(other for other in others if other))
         problems = validate(result, spec, study.source)
     except UserError as error:
         problems = error.problems

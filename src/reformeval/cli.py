@@ -1,4 +1,4 @@
-"""The command line: ``reformeval list``, ``check`` and ``new``. Thin: it asks and prints."""
+"""The command line. Thin: it asks and prints."""
 
 from __future__ import annotations
 
@@ -59,6 +59,34 @@ def new(
     from reformeval.scaffold.new import create
 
     create(name, data, directory, _say)
+
+
+@app.command()
+def geography(
+    reforms: Annotated[
+        list[str] | None, typer.Argument(help="Reforms; default: all that have a geography.")
+    ] = None,
+    first: Annotated[int, typer.Option("--from", help="First year, e.g. 2017.")] = 2017,
+    last: Annotated[int, typer.Option("--to", help="Last year, e.g. 2022.")] = 2024,
+    everything: Annotated[bool, typer.Option("--all", help="Show all units.")] = False,
+    year: Annotated[
+        int | None, typer.Option(help="Territory year; default: the reform's, or the last year.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="The classification; default: geography_file of config.yaml."),
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch it from Statistics Norway first, and keep it.")
+    ] = False,
+    directory: Folder = Path(),
+) -> None:
+    """Show which units merged, were split or changed code, and what becomes of their data."""
+    from reformeval.geography import telling
+
+    if fetch:
+        telling.fetch(directory, file, _say)
+    telling.tell(directory, reforms or [], (first, last), _say, year, file, everything)
 
 
 def _say(line: str) -> None:

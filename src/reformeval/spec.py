@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 PopulationKind = Literal["residents", "current_recipients", "prior_recipients", "as_published"]
 WeightKind = Literal["equal", "persons_pre"]
+SplitRule = Literal["stop", "common"]
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,36 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Geography:
+    """How unit codes of the data are put on one territory year.
+
+    Attributes
+    ----------
+    year
+        Territory year of the reform: units are those of its first day.
+    as_of
+        Year that the data's codes belong to; None where each period has the codes of its time.
+    splits
+        What is done with a unit that the territory year knows only in parts.
+    special
+        Codes that are no unit, with what they stand for.
+    file
+        Name of the file with the changes of units over time.
+    """
+
+    year: int
+    as_of: int | None = None
+    splits: SplitRule = "stop"
+    special: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the data's codes can differ from those of the territory year."""
+        return self.as_of != self.year
+
+
+@dataclass(frozen=True)
 class PanelSpec:
     """What `build_panel` and `check_data` read; ``cpi`` only where an outcome is deflated."""
 
@@ -182,6 +213,7 @@ class PanelSpec:
     min_persons: int
     weighted_by_persons: bool = False
     cpi: Cpi | None = None
+    geography: Geography | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from reformeval import discovery
 from reformeval.code_hash import PACKAGE, code_hash
 from reformeval.config import loader, resolve
 from reformeval.errors import UserError
+from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, sha256
@@ -96,6 +97,12 @@ class Plan:
         """Name the price index that a reform's panel is deflated by, if any outcome is."""
         path = loader.cpi_file(self.studies[wildcards.reform], self.config.root)
         return [] if path is None else [str(path)]
+
+    def geography(self, wildcards: Wildcards) -> list[str]:
+        """Name the files with the changes of units, where a reform's data must be put on others."""
+        study = self.studies[wildcards.reform]
+        path = loader.geography_needed(study, self.config.root)
+        return [] if path is None else [str(part) for part in files.parts(path)]
 
     def content(self, wildcards: Wildcards) -> str:
         """Fingerprint of a data file, for one that is replaced by an older one.

@@ -132,7 +132,7 @@ def test_every_job_is_hashed_quickly() -> None:
     jobs = [p.stem for p in (module.PACKAGE / "jobs").glob("[a-z]*.py")]
     start = time.process_time()
     hashes = {code_hash(f"reformeval.jobs.{job}") for job in jobs}
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 1.0
     assert len(hashes) == len(jobs)
 
 

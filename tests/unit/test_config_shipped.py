@@ -101,6 +101,7 @@ def test_resolved_config_holds_no_folders(config: Config) -> None:
         "seed": 20200301,
         "ci_level": 0.95,
         "disclosure": {"min_persons": 10},
+        "geography_file": "klass_131.json",
     }
 
 

@@ -1,6 +1,7 @@
 # The gate: nothing that exists is touched before the data has passed.
 #
-# inputs:  the source's data file, or its register; the price index that it is deflated by
+# inputs:  the source's data file, or its register; the price index that it is deflated by; the
+#          changes of units over time, where its units are put on another territory year
 # outputs: .reformeval/checked/<reform>/: panel, units, sample flow, and the data's hash
 # steps:   check_data
 #
@@ -12,6 +13,7 @@ rule check_data:
     input:
         data=plan.data,
         cpi=plan.cpi,
+        geography=plan.geography,
     output:
         panel=".reformeval/checked/{reform}/panel.parquet",
         units=".reformeval/checked/{reform}/units.parquet",

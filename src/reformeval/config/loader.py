@@ -13,6 +13,7 @@ from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
 from reformeval.config.resolve import Study
 from reformeval.config.yaml_marks import Document, read
 from reformeval.errors import Problem, UserError, did_you_mean
+from reformeval.geography import files
 
 SETTINGS_FILE = "config/config.yaml"
 REFORMS_DIR = "config/reforms"
@@ -145,6 +146,18 @@ def cpi_file(study: Study, root: Path | str = ".") -> Path | None:
     return None if table is None else data_dir(study.settings, root) / table.file
 
 
+def geography_file(settings: Settings, root: Path | str = ".") -> Path:
+    """Return the file with the changes of units over time."""
+    return data_dir(settings, root) / settings.geography_file
+
+
+def geography_needed(study: Study, root: Path | str = ".") -> Path | None:
+    """Return the file with the changes of units, where a reform's data must be put on others."""
+    geography = resolve.geography(study)
+    needed = geography is not None and geography.moves
+    return geography_file(study.settings, root) if needed else None
+
+
 def left_out(config: Config) -> dict[str, str]:
     """Say for each selected reform whose data is not there where it can be had."""
     out: dict[str, str] = {}
@@ -158,6 +171,12 @@ def left_out(config: Config) -> dict[str, str]:
         elif index is not None and not index.is_file():
             where = f"it is the price index of the source {study.source_name} (cpi.file)"
             out[name] = f"reformeval: {name} left out: {index} is not there; {where}"
+        else:
+            path = geography_needed(study, config.root)
+            absent = [part for part in files.parts(path) if not part.is_file()] if path else []
+            if absent:
+                where = "get it with: reformeval geography --fetch"
+                out[name] = f"reformeval: {name} left out: {absent[0]} is not there; {where}"
     return out
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.table import TableSource
-from reformeval.spec import PopulationKind, WeightKind
+from reformeval.spec import PopulationKind, SplitRule, WeightKind
 
 Source = SimulatedSource | TableSource
 SOURCE_KINDS: dict[str, type[SimulatedSource] | type[TableSource]] = {
@@ -45,6 +45,11 @@ def _population(value: object) -> object:
     if kind == "entrants":
         raise ValueError("`population: entrants` is not yet supported")
     return {"kind": value} if isinstance(value, str) else value
+
+
+def _geography(value: object) -> object:
+    """``2020`` is short for ``{year: 2020}``."""
+    return {"year": value} if isinstance(value, int) else value
 
 
 def _comparison(value: object) -> object:
@@ -194,6 +199,19 @@ class Outcome(ConfigModel):
     )
 
 
+class Geography(ConfigModel):
+    """The territories that the reform is studied on."""
+
+    year: int = Field(
+        ge=1900, le=2100, description="territory year: all periods are on its units' territories"
+    )
+    splits: SplitRule = Field(
+        "stop",
+        description="a unit that the year knows only in parts: stop, or common (its parts are "
+        "studied as one unit, with a code such as 5055+5056)",
+    )
+
+
 class Headline(ConfigModel):
     """The one effect named in advance; all others are labelled exploratory."""
 
@@ -232,9 +250,9 @@ class Reform(ConfigModel):
     question: Text | None = Field(None, description="what is asked, in one sentence")
     notes: tuple[Text, ...] = Field((), description="what a reader of the results must know")
     source: str = Field(description="file stem of a file in config/sources")
-    geography: int | None = Field(
-        None, ge=1900, le=2100, description="territory year that unit codes belong to"
-    )
+    geography: Annotated[
+        Geography | None, BeforeValidator(_geography, json_schema_input_type=Geography | int)
+    ] = Field(None, description="territory year that unit codes belong to: 2020 or {year: 2020}")
     population: PopulationField | None = Field(
         None, description="whom outcomes count unless they say otherwise (registers)"
     )
@@ -277,6 +295,10 @@ class Settings(ConfigModel):
     )
     data_dir: Text = Field(
         "data", description="folder with data files; environment REFORMEVAL_DATA overrides it"
+    )
+    geography_file: Annotated[str, StringConstraints(pattern=r"(\.json|vertices\.csv)$")] = Field(
+        "klass_131.json",
+        description="file in data_dir with the changes of units over time (docs/geography.md)",
     )
     restricted_dir: Text = Field(
         "restricted", description="folder for person-level data, never published"

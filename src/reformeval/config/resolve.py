@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from itertools import product
+from pathlib import PurePath
 
 import yaml
 
@@ -156,6 +157,19 @@ def _population(study: Study, given: Population | None) -> spec.Population:
     return spec.Population(given.kind, (given.months or DEFAULT_MONTHS) if selects else None)
 
 
+def geography(study: Study) -> spec.Geography | None:
+    """Say how units are put on territories; None where the codes are taken as they are."""
+    own, asked = study.source.geography, study.reform.geography
+    if own is None:
+        return None
+    as_of = None if own.as_of == "period" else own.as_of
+    year = asked.year if asked else as_of
+    assert year is not None  # `rules` asks for it
+    splits = asked.splits if asked else "stop"
+    file = PurePath(study.settings.geography_file).name if as_of != year else ""
+    return spec.Geography(year, as_of, splits, own.special, file)
+
+
 def panel_spec(study: Study) -> spec.PanelSpec:
     """Give what `check_data` and `build_panel` read."""
     return spec.PanelSpec(
@@ -170,6 +184,7 @@ def panel_spec(study: Study) -> spec.PanelSpec:
             estimator.weights == "persons_pre" for estimator in study.reform.estimators.values()
         ),
         cpi=cpi(study),
+        geography=geography(study),
     )
 
 

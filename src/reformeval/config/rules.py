@@ -10,6 +10,7 @@ from reformeval.config import resolve, rules_time
 from reformeval.config.models import (
     Comparison,
     Estimator,
+    Geography,
     GroupEntry,
     Headline,
     Outcome,
@@ -66,11 +67,23 @@ def check(
         _geography(document, keys.get("geography"), source)
 
 
-def _geography(document: Document, year: int | None, source: Source) -> None:
-    own = getattr(source, "geography", None)
-    if year is not None and own is not None and year != own:
+def _geography(document: Document, asked: Geography | None, source: Source) -> None:
+    own = source.geography
+    if own is None:
+        return
+    if asked is None:
+        if own.as_of == "period":
+            document.add(
+                ("source",),
+                "`geography` is missing: the source's unit codes are of their own time",
+                "say on which territories the reform is studied, e.g. geography: 2020",
+            )
+    elif source.kind == "simulated" and asked.year != own.as_of:
         document.add(
-            ("geography",), f"`geography`: the source's unit codes are of {own}, not {year}"
+            ("geography",),
+            f"`geography`: the source's unit codes are of {own.as_of}, not {asked.year}, and a "
+            "simulated register is not put on others",
+            f"write geography: {own.as_of}",
         )
 
 
@@ -92,7 +105,10 @@ def _units(document: Document, keys: Mapping[str, Any], source: Source | None) -
         if (path[:-1], unit) in seen:
             document.add(path, f"`{dotted(path)}`: '{unit}' is listed twice", "delete one")
         seen.add((path[:-1], unit))
-    if source is not None and source.is_register:
+    # Codes on other territories are known only once the data has been put on them.
+    own, asked = source.geography if source else None, keys.get("geography")
+    moves = own is not None and asked is not None and own.as_of != asked.year
+    if source is not None and source.is_register and not moves:
         _known_units(document, named, source.unit_labels() or {})
 
 

@@ -9,14 +9,18 @@ bad this job fails, and everything under ``results/`` stays as it was.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reformeval.artefacts import PANEL, SAMPLE_FLOW, UNITS, write_json, write_table
 from reformeval.errors import UserError
+from reformeval.geography.moved import classification, moved
+from reformeval.geography.unit_map import Place
 from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._source import PanelJob, prices
 from reformeval.panel.result import PanelResult
+from reformeval.panel.units import members
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
 from reformeval.register.schema import scan
@@ -38,6 +42,8 @@ def check_data(call: Call) -> None:
         result.panel["value"].null_count(),
         ", ".join(f"{count} {role}" for role, count in sorted(roles.items())),
     )
+    for record in result.found:
+        log.info("%s: %s", record.rule, record.message)
     write_table(result.panel, panel, PANEL)
     write_table(result.units, units, UNITS)
     write_table(result.flow, flow, SAMPLE_FLOW)
@@ -48,17 +54,19 @@ def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
     """Build the panel in memory with the module for this kind of source."""
     source: Any = job.source.model()
     module = job.source.panel_module()
+    spec = job.panel
+    changes = classification(spec.geography, others)
     built: PanelResult
     if source.is_register:
-        built = module.build(
-            scan(data),
-            source.register_groups(),
-            job.panel,
-            source.unit_labels(),
-            prices(job.panel, others),
-        )
-    else:
-        built = module.build(source, data, job.panel)
+        place = Place(str(data), "unit", "person-periods", spec.reform, spec.timing.frequency)
+        register, labels = scan(data), source.unit_labels() or {}
+        onto = moved(register, spec.geography, changes, place)
+        if onto is not None:
+            register, labels = onto.frame, onto.labels | labels
+        index = prices(spec, others)
+        built = module.build(register, source.register_groups(), spec, labels, index)
+        return built if onto is None else replace(built, found=onto.notes(members(built.units)))
+    built = module.build(source, data, spec, changes)
     return built
 
 

@@ -9,17 +9,22 @@ import polars as pl
 from reformeval import periods
 from reformeval.artefacts import PANEL, SAMPLE_FLOW, table
 from reformeval.errors import Problem, UserError
+from reformeval.geography.moved import Moved, moved
+from reformeval.geography.unit_map import Place
 from reformeval.panel.result import PanelResult
-from reformeval.panel.units import LEFT_OUT, assign_roles
+from reformeval.panel.units import assign_roles, members
 from reformeval.sources.table import TableSource
 from reformeval.sources.table_reader import Reading, read_table
 from reformeval.spec import Group, PanelSpec
 
 POPULATION = "as_published"
 _KEYS = ("unit", "period", "group")
+_CODE = pl.col("unit").alias("code")  # a row's own unit, where several share a territory
 
 
-def build(source: TableSource, data: Path, spec: PanelSpec) -> PanelResult:
+def build(
+    source: TableSource, data: Path, spec: PanelSpec, classification: Path | None = None
+) -> PanelResult:
     """Build the panel of a reform from a table.
 
     Parameters
@@ -30,6 +35,8 @@ def build(source: TableSource, data: Path, spec: PanelSpec) -> PanelResult:
         Its file, or the folder that ``source.file`` is relative to.
     spec
         The reform's units, window, outcomes and groups.
+    classification
+        File with the changes of units over time, where ``spec.geography`` needs them.
 
     Returns
     -------
@@ -46,22 +53,42 @@ def build(source: TableSource, data: Path, spec: PanelSpec) -> PanelResult:
     """
     reading = read_table(source, data)
     cells = _in_groups(reading.cells, source, spec)
-    unit_names = reading.cells["unit"].unique().to_list()
-    sizes = _sizes(reading.cells, spec) if spec.comparison.largest is not None else None
-    labels = {**reading.unit_labels, **source.unit.labels}
-    units = assign_roles(unit_names, spec, sizes, labels)
-    members = units.filter(pl.col("role") != LEFT_OUT)["unit"].implode()
     in_window = cells.filter(pl.col("period").is_between(spec.timing.first, spec.timing.last))
-    chosen = in_window.filter(pl.col("unit").is_in(members))
+    onto = _moved(in_window, source, data, spec, classification)
+    universe = reading.cells if onto is None else onto.frame
+    sizes = _sizes(universe, spec) if spec.comparison.largest is not None else None
+    labels = {} if onto is None else onto.labels
+    labels = {**labels, **reading.unit_labels, **source.unit.labels}
+    units = assign_roles(universe["unit"].unique().to_list(), spec, sizes, labels)
+    kept = members(units)
+    chosen = (in_window if onto is None else universe).filter(pl.col("unit").is_in(kept))
+    added = chosen
+    if onto is not None:
+        kinds = {outcome.name: source.outcome_kind(outcome.name) for outcome in spec.outcomes}
+        added = onto.add_up(chosen, kinds)
     panel = (
-        chosen.with_columns(pl.lit(POPULATION).alias("population"))
+        added.with_columns(pl.lit(POPULATION).alias("population"))
         .select(list(PANEL))
         .sort("outcome", "group", "unit", "period")
     )
-    flow = _flow(reading, (cells, in_window, chosen), source, spec)
+    flow = _flow(reading, (cells, in_window, chosen, added), source, spec)
     available = reading.cells["period"]
     first, last = available.min(), available.max()
-    return PanelResult(panel, units, flow, (first, last))  # type: ignore[arg-type]
+    found = () if onto is None else onto.notes(kept)
+    return PanelResult(panel, units, flow, (first, last), found)  # type: ignore[arg-type]
+
+
+def _moved(
+    cells: pl.DataFrame,
+    source: TableSource,
+    data: Path,
+    spec: PanelSpec,
+    classification: Path | None,
+) -> Moved[pl.DataFrame] | None:
+    """Put cells on the reform's territory year; None where they are on it."""
+    file = data / source.file if data.is_dir() else data
+    place = Place(str(file), source.unit.column, "cells", spec.reform, spec.timing.frequency)
+    return moved(cells.with_columns(_CODE), spec.geography, classification, place)
 
 
 def _in_groups(cells: pl.DataFrame, source: TableSource, spec: PanelSpec) -> pl.DataFrame:
@@ -126,7 +153,8 @@ def _sizes(cells: pl.DataFrame, spec: PanelSpec) -> dict[str, float]:
     for outcome in spec.outcomes:
         persons = at.filter(pl.col("outcome") == outcome.name)
         if persons.height:
-            return dict(persons.select("unit", pl.col("n_persons").cast(pl.Float64)).iter_rows())
+            by_unit = persons.group_by("unit").agg(pl.col("n_persons").cast(pl.Float64).sum())
+            return dict(by_unit.iter_rows())
     raise UserError(
         Problem(
             f"`comparison.largest` needs persons by unit in "
@@ -140,17 +168,18 @@ def _sizes(cells: pl.DataFrame, spec: PanelSpec) -> dict[str, float]:
 
 
 def _rows(cells: pl.DataFrame) -> int:
-    return cells.select(_KEYS).n_unique() if cells.height else 0
+    keys = pl.col(*_KEYS, *({"code"} & {*cells.columns}))
+    return cells.select(keys).n_unique() if cells.height else 0
 
 
 def _flow(
     reading: Reading,
-    stages: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame],
+    stages: tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame],
     source: TableSource,
     spec: PanelSpec,
 ) -> pl.DataFrame:
     timing = spec.timing
-    cells, in_window, chosen = stages
+    cells, in_window, chosen, added = stages
     window = " to ".join(periods.label(p, timing.frequency) for p in (timing.first, timing.last))
     groups = ", ".join(group.name for group in spec.groups)
     steps = [
@@ -159,12 +188,17 @@ def _flow(
         ("rows of the reform's groups", _rows(cells), f"other groups than {groups}"),
         ("rows in the window", _rows(in_window), f"outside {window}"),
         ("rows of treated units and donors", _rows(chosen), "units left out, see units"),
+    ]
+    if spec.geography is not None and spec.geography.moves:
+        on = f"rows on the geography of {spec.geography.year}"
+        steps.append((on, _rows(added), "added up with other units of the same territory"))
+    steps.append(
         (
             "rows with a value",
-            _rows(chosen.filter(pl.col("value").is_not_null())),
+            _rows(added.filter(pl.col("value").is_not_null())),
             "missing or suppressed in every outcome",
-        ),
-    ]
+        )
+    )
     previous = [reading.rows, *(count for _, count, _ in steps)]
     return table(
         [

@@ -7,6 +7,8 @@ from datetime import date
 
 import polars as pl
 
+from reformeval.register.records import Record
+
 
 @dataclass(frozen=True, eq=False)
 class PanelResult:
@@ -22,9 +24,12 @@ class PanelResult:
         What was kept and lost at each step (`artefacts.SAMPLE_FLOW`).
     available
         First and last period of the source before the window was cut out of it, for messages.
+    found
+        What was done to the data on the way, by rules that have names.
     """
 
     panel: pl.DataFrame
     units: pl.DataFrame
     flow: pl.DataFrame
     available: tuple[date, date] | None = None
+    found: tuple[Record, ...] = ()

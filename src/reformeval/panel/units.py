@@ -59,12 +59,19 @@ def assign_roles(
     return table(rows, UNITS)
 
 
+def members(units: pl.DataFrame) -> list[str]:
+    """Treated units and donors."""
+    return units.filter(pl.col("role") != LEFT_OUT)["unit"].to_list()
+
+
 def _left_out(
     present: Collection[str], spec: PanelSpec, persons: Mapping[str, float]
 ) -> dict[str, str]:
     """Units that may not serve as donors, with the reason."""
     comparison, timing = spec.comparison, spec.timing
     reasons = dict.fromkeys(comparison.exclude, "excluded in the reform file")
+    if spec.geography is not None:
+        reasons |= {code: f"no unit: {words}" for code, words in spec.geography.special.items()}
     candidates = [u for u in present if u not in reasons and u not in spec.treated]
     if comparison.units is not None:
         named = set(comparison.units)

@@ -92,6 +92,9 @@ def _unknown_units(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
             fix = did_you_mean(unit, known | set(labels))
             if unit in labels:
                 fix = f"write the unit's code: '{labels[unit]}'"
+            common = next((code for code in sorted(known) if unit in code.split("+")), None)
+            if common:
+                fix = f"it is part of a common territory: write '{common}'"
             yield Problem(f"`{key}`: there is no unit '{unit}' in the data", fix=fix)
 
 

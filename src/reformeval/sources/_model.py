@@ -7,7 +7,14 @@ from abc import ABC, abstractmethod
 from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from reformeval.periods import Frequency
 
@@ -28,6 +35,27 @@ def _known_encoding(name: str) -> str:
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
 
 
+class SourceGeography(BaseModel):
+    """What the unit codes of a source belong to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: Annotated[int, Field(ge=1900, le=2100)] | Literal["period"] = Field(
+        description="a year: all rows have the codes of its first day; or period: each row has "
+        "the codes of its own period"
+    )
+    special: dict[str, str] = Field(
+        {"9999": "unknown"},
+        description="codes that are no unit, with what they stand for: {code: words}; they are "
+        "kept apart and left out of the comparison",
+    )
+
+
+def _geography(value: object) -> object:
+    """``2020`` is short for ``{as_of: 2020}``."""
+    return {"as_of": value} if isinstance(value, int) else value
+
+
 class SourceModel(BaseModel, ABC):
     """One data source: a file ``config/sources/<name>.yaml``."""
 
@@ -41,6 +69,14 @@ class SourceModel(BaseModel, ABC):
     licence: str | None = Field(None, description="terms of use; leave out if none are stated")
     notes: tuple[str, ...] = Field(
         (), description="what a reader of results from this source must know"
+    )
+    geography: Annotated[
+        SourceGeography | None,
+        BeforeValidator(_geography, json_schema_input_type=SourceGeography | int),
+    ] = Field(
+        None,
+        description="what unit codes belong to: a year, or {as_of: period}; without it they are "
+        "taken as they are",
     )
     value_labels: dict[str, str] = Field(
         {}, description="words for values of groups in figures and tables, {value: words}"
