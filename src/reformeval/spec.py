@@ -88,6 +88,39 @@ class Population:
 
 
 @dataclass(frozen=True)
+class GroupCases:
+    """A group variable that a mapping computes from raw codes.
+
+    Attributes
+    ----------
+    name, version
+        The mapping's file stem and version.
+    variable
+        The group variable.
+    note
+        What it is, in a sentence, for the checks.
+    cases
+        Value, and the codes that each column must be among for it. No row fits two values.
+    """
+
+    name: str
+    version: str
+    variable: str
+    note: str
+    cases: tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Values, each once."""
+        return tuple(dict.fromkeys(value for value, _ in self.cases))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the register that are read, each once."""
+        return tuple(dict.fromkeys(column for _, codes in self.cases for column, _ in codes))
+
+
+@dataclass(frozen=True)
 class Group:
     """A subgroup of people: no terms means everybody."""
 
@@ -214,6 +247,7 @@ class PanelSpec:
     weighted_by_persons: bool = False
     cpi: Cpi | None = None
     geography: Geography | None = None
+    mappings: tuple[GroupCases, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,9 @@ class Plan:
         """Slice of `simulate_register`."""
         study = self.registers[wildcards.source]
         return to_json(
-            RegisterJob(_source(study, groups={}, outcomes={}, cpi=None), study.settings.seed)
+            RegisterJob(
+                _source(study, groups={}, outcomes={}, cpi=None, mappings=()), study.settings.seed
+            )
         )
 
     def panel(self, wildcards: Wildcards) -> str:
@@ -305,7 +307,7 @@ def _used(study: resolve.Study) -> dict[str, Any]:
     defined = study.source.outcomes
     names = [name for name in study.reform.outcomes if name in defined]
     outcomes = {name: defined[name].model_copy(update={"label": "-"}) for name in names}
-    return {"outcomes": outcomes, "cpi": None}
+    return {"outcomes": outcomes, "cpi": None, "mappings": ()}
 
 
 def _either(names: Iterable[str]) -> str:

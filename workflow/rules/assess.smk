@@ -11,6 +11,7 @@ rule assess_effects:
         panel=rules.build_panel.output.panel,
         units=rules.build_panel.output.units,
         truth=plan.truth,
+        found=rules.check_data.output.found,
         fits=plan.fits,
     output:
         effects="results/{reform}/effects.parquet",

@@ -2,7 +2,8 @@
 #
 # inputs:  the source's data file, or its register; the price index that it is deflated by; the
 #          changes of units over time, where its units are put on another territory year
-# outputs: .reformeval/checked/<reform>/: panel, units, sample flow, and the data's hash
+# outputs: .reformeval/checked/<reform>/: panel, units, sample flow, the data's hash,
+#          and what was done to it and found in it
 # steps:   check_data
 #
 # A job that fails has already lost its old outputs, so this one has none under results/.
@@ -19,6 +20,7 @@ rule check_data:
         units=".reformeval/checked/{reform}/units.parquet",
         flow=".reformeval/checked/{reform}/sample_flow.parquet",
         data=".reformeval/checked/{reform}/data.json",
+        found=".reformeval/checked/{reform}/source_data.parquet",
     log:
         "logs/{reform}/check_data.log",
     benchmark:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reformeval.config import resolve, rules, rules_source, validation
+from reformeval.config import mappings, resolve, rules, rules_source, validation
+from reformeval.config.mappings import Named
 from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
 from reformeval.config.resolve import Study
 from reformeval.config.yaml_marks import Document, read
@@ -31,12 +32,15 @@ class Config:
         The working directory: all paths in config start there.
     reforms, sources
         By file stem, in alphabetical order.
+    mappings
+        Group mappings, the program's and the project's own.
     """
 
     root: Path
     settings: Settings
     reforms: dict[str, Reform]
     sources: dict[str, Source]
+    mappings: dict[str, Named] = field(default_factory=dict, repr=False)
     _documents: dict[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -59,7 +63,9 @@ class Config:
     def study(self, name: str) -> Study:
         """Return one reform with its source and the settings."""
         reform = self.reforms[name]
-        return Study(name, reform, reform.source, self.sources[reform.source], self.settings)
+        named = tuple(self.mappings[mapping] for mapping in reform.mappings.values())
+        source = self.sources[reform.source]
+        return Study(name, reform, reform.source, source, self.settings, named)
 
     def where(self, kind: str, name: str, *path: str | int) -> str:
         """Return ``file:line`` of a key, e.g. ``where("reforms", "bergen_2020", "window")``."""
@@ -100,25 +106,33 @@ def load_leniently(root: Path) -> tuple[Config, list[Problem]]:
         return Config(root, Settings.model_validate({}), {}, {}), [problem]
     source_documents = {name: _read(root, file) for name, file in _files(root, SOURCES_DIR)}
     reform_documents = {name: _read(root, file) for name, file in _files(root, REFORMS_DIR)}
+    own = {name: _read(root, file) for name, file in _files(root, mappings.MAPPINGS_DIR)}
+    known = mappings.with_own(own)
     settings = _settings(settings_document, list(reform_documents))
     sources = {
         name: source
         for name, document in source_documents.items()
-        if (source := _source(document)) is not None
+        if (source := _source(document, known)) is not None
     }
     reforms = {
         name: reform
         for name, document in reform_documents.items()
-        if (reform := _reform(document, sources, list(source_documents))) is not None
+        if (reform := _reform(document, sources, list(source_documents), known)) is not None
         and reform.source in sources
     }
-    documents = [settings_document, *source_documents.values(), *reform_documents.values()]
+    documents = [
+        settings_document,
+        *own.values(),
+        *source_documents.values(),
+        *reform_documents.values(),
+    ]
     faulty = {document.file for document in documents if document.problems}
     config = Config(
         root,
         settings,
         {n: r for n, r in reforms.items() if f"{REFORMS_DIR}/{n}.yaml" not in faulty},
         {n: s for n, s in sources.items() if f"{SOURCES_DIR}/{n}.yaml" not in faulty},
+        known,
         {document.file: document for document in documents},
     )
     problems = [p for document in documents for _, p in sorted(document.problems, key=_by_line)]
@@ -189,7 +203,7 @@ def _files(root: Path, folder: str) -> Iterator[tuple[str, str]]:
 def _misnamed(root: Path) -> list[Problem]:
     """Files that look like config and would be passed over."""
     problems = []
-    for folder in (REFORMS_DIR, SOURCES_DIR):
+    for folder in (REFORMS_DIR, SOURCES_DIR, mappings.MAPPINGS_DIR):
         for path in sorted((root / folder).glob("*.yml")):
             if not path.name.startswith("."):
                 file = f"{folder}/{path.name}"
@@ -235,7 +249,7 @@ def _settings(document: Document, reforms: list[str]) -> Settings:
     return Settings.model_construct(**{**dict(Settings.model_validate({})), **keys})
 
 
-def _source(document: Document) -> Source | None:
+def _source(document: Document, known: dict[str, Named]) -> Source | None:
     if document.data is None:
         return None
     if not isinstance(document.data, dict):
@@ -248,15 +262,17 @@ def _source(document: Document) -> Source | None:
         return None
     source = validation.whole(SOURCE_KINDS[kind], document)
     if source is not None:
-        rules_source.check(document, source)
+        rules_source.check(document, source, known)
     return source
 
 
-def _reform(document: Document, sources: dict[str, Source], names: list[str]) -> Reform | None:
+def _reform(
+    document: Document, sources: dict[str, Source], names: list[str], known: dict[str, Named]
+) -> Reform | None:
     if document.data is None:
         return None
     keys = validation.by_key(Reform, document)
     if isinstance(document.data, dict):
-        rules.check(document, keys, sources, names)
+        rules.check(document, keys, sources, names, known)
     complete = keys.keys() >= Reform.model_fields.keys()
     return Reform.model_construct(**keys) if complete else None

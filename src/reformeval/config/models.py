@@ -275,6 +275,9 @@ class Reform(ConfigModel):
             | dict[str, list[str]],
         ),
     ] = Field((), description="group variables, crosses as lists; everybody is always there")
+    mappings: dict[Name, Text] = Field(
+        {}, description="group variables by a mapping that the source offers: {origin: name}"
+    )
     headline: Headline = Field(description="the one effect named in advance")
     estimators: dict[Name, EstimatorField] = Field(
         min_length=1, description="label: {method (default: the label), weights, options}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import product
@@ -11,6 +11,7 @@ from pathlib import PurePath
 import yaml
 
 from reformeval import periods, spec
+from reformeval.config.mappings import Named
 from reformeval.config.models import GroupEntry, Outcome, Population, Reform, Settings, Source
 from reformeval.register.expressions import parse
 from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
@@ -29,6 +30,8 @@ class Study:
         File stem of the reform file.
     source_name
         File stem of the source file.
+    mappings
+        Those that the reform names.
     """
 
     name: str
@@ -36,15 +39,27 @@ class Study:
     source_name: str
     source: Source
     settings: Settings
+    mappings: tuple[Named, ...] = ()
+
+    @property
+    def group_values(self) -> dict[str, tuple[str, ...]]:
+        """Group variables and their values, those of mappings in the place of the source's."""
+        return group_values(self.source, self.mappings)
 
 
-def expand_groups(entries: Collection[GroupEntry], source: Source) -> tuple[spec.Group, ...]:
+def group_values(source: Source, mappings: Collection[Named]) -> dict[str, tuple[str, ...]]:
+    """Group variables and their values for a reform that names these mappings."""
+    mapped = {one.content.variable: tuple(one.content.values) for one in mappings}
+    return source.group_values() | mapped
+
+
+def expand_groups(
+    entries: Collection[GroupEntry], known: Mapping[str, tuple[str, ...]]
+) -> tuple[spec.Group, ...]:
     """Give every group of a reform, everybody first, in the order of the reform file.
 
-    Variables and values that the source does not have are passed over: `config.rules` reports
-    them.
+    Variables that are not known are passed over: `config.rules` reports them.
     """
-    known = source.group_values()
     found: dict[spec.Group, None] = {spec.Group(): None}
     for entry in entries:
         if any(variable not in known for variable, _ in entry):
@@ -178,20 +193,21 @@ def panel_spec(study: Study) -> spec.PanelSpec:
         treated=study.reform.treatment.units,
         comparison=comparison(study),
         outcomes=outcomes(study),
-        groups=expand_groups(study.reform.groups, study.source),
+        groups=expand_groups(study.reform.groups, study.group_values),
         min_persons=study.settings.disclosure.min_persons,
         weighted_by_persons=any(
             estimator.weights == "persons_pre" for estimator in study.reform.estimators.values()
         ),
         cpi=cpi(study),
         geography=geography(study),
+        mappings=tuple(one.cases() for one in study.mappings),
     )
 
 
 def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
     """Give what `estimate_effects` reads for one estimator label."""
     given = study.reform.estimators[label]
-    groups = expand_groups(study.reform.groups, study.source)
+    groups = expand_groups(study.reform.groups, study.group_values)
     return spec.EstimateSpec(
         reform=study.name,
         label=label,
@@ -238,7 +254,7 @@ def report_spec(study: Study) -> ReportSpec:
         treated=reform.treatment.units,
         comparison=comparison(study),
         outcomes=outcomes(study),
-        groups=expand_groups(reform.groups, source),
+        groups=expand_groups(reform.groups, study.group_values),
         estimators=tuple(Estimator.of(one) for one in estimators),
         headline=headline(study),
         ci_level=study.settings.ci_level,
@@ -251,20 +267,30 @@ def report_spec(study: Study) -> ReportSpec:
             licence=source.licence,
             notes=source.notes,
         ),
-        value_labels=source.value_labels,
+        value_labels=_value_labels(study),
         is_simulated=source.kind == "simulated",
         config=resolved_yaml(study),
         seed=study.settings.seed,
     )
 
 
+def _value_labels(study: Study) -> dict[str, str]:
+    labels = dict(study.source.value_labels)
+    for one in study.mappings:
+        labels |= one.content.value_labels
+    return labels
+
+
 def resolved_yaml(study: Study) -> str:
     """Reform, source and settings with all defaults filled in, as YAML without folders' paths."""
     reform = study.reform.model_dump(mode="json", by_alias=True)
-    reform["groups"] = [g.name for g in expand_groups(study.reform.groups, study.source)]
+    reform["groups"] = [g.name for g in expand_groups(study.reform.groups, study.group_values)]
     shown = {
         "reform": {study.name: reform},
         "source": {study.source_name: study.source.model_dump(mode="json", by_alias=True)},
+        "mappings": {
+            one.name: one.content.model_dump(mode="json", by_alias=True) for one in study.mappings
+        },
         "settings": study.settings.model_dump(
             mode="json", exclude={"reforms", "data_dir", "restricted_dir"}
         ),

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reformeval.config import resolve, rules_time
+from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
     Estimator,
@@ -21,7 +22,7 @@ from reformeval.config.models import (
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
-from reformeval.sources._register_keys import DEFLATED
+from reformeval.sources._register_keys import DEFLATED, RegisterModel
 from reformeval.sources.table import TableSource
 
 MAX_MONTHS_OUTCOME = "spell_months"
@@ -34,6 +35,7 @@ def check(
     keys: Mapping[str, Any],
     sources: Mapping[str, Source],
     source_names: Collection[str],
+    mappings: Mapping[str, Named],
 ) -> None:
     """Report what is wrong with a reform beyond the shape of single keys.
 
@@ -47,6 +49,8 @@ def check(
         Sources that could be read.
     source_names
         All source files, those with faults included.
+    mappings
+        Group mappings that could be read.
     """
     name = keys.get("source")
     if name is not None and name not in source_names:
@@ -59,11 +63,15 @@ def check(
     _units(document, keys, source)
     _estimators(document, keys.get("estimators") or {})
     _weights(document, keys, source)
-    _headline(document, keys, source)
+    named = _mappings(document, keys.get("mappings") or {}, source, mappings) if source else []
+    known = resolve.group_values(source, named) if source else {}
+    _headline(document, keys, source, known)
     if source is not None:
         rules_time.check(document, keys, source)
         _outcomes(document, keys, source)
-        _groups(document, keys.get("groups") or (), source)
+        # A mapping that cannot be had was reported as that.
+        unknown: dict[str, tuple[str, ...]] = dict.fromkeys(keys.get("mappings") or {}, ())
+        _groups(document, keys.get("groups") or (), unknown | known, source)
         _geography(document, keys.get("geography"), source)
 
 
@@ -235,8 +243,34 @@ def _selection(
         )
 
 
-def _groups(document: Document, entries: Collection[GroupEntry], source: Source) -> None:
-    known = source.group_values()
+def _mappings(
+    document: Document, asked: Mapping[str, str], source: Source, mappings: Mapping[str, Named]
+) -> list[Named]:
+    """Find the mappings that a reform names; what it cannot have is reported."""
+    found = []
+    offered = source.mappings if isinstance(source, RegisterModel) else ()
+    for variable, name in asked.items():
+        path: Path = ("mappings", variable)
+        here = f"`{dotted(path)}`"
+        if name not in offered:
+            fix = did_you_mean(name, offered)
+            if name in mappings:
+                fix = "list it under mappings in the source file, if the register has its columns"
+            document.add(path, f"{here}: the source offers no mapping '{name}'", fix)
+        elif name in mappings and mappings[name].content.variable != variable:
+            of = mappings[name].content.variable
+            document.add(path, f"{here}: '{name}' is a mapping of {of}", f"write {of}: {name}")
+        elif name in mappings:
+            found.append(mappings[name])
+    return found
+
+
+def _groups(
+    document: Document,
+    entries: Collection[GroupEntry],
+    known: Mapping[str, tuple[str, ...]],
+    source: Source,
+) -> None:
     for i, entry in enumerate(entries):
         variables = [variable for variable, _ in entry]
         for variable, values in entry:
@@ -247,13 +281,13 @@ def _groups(document: Document, entries: Collection[GroupEntry], source: Source)
                 document.add(
                     path,
                     f"`groups`: the source has no group variable '{variable}'",
-                    did_you_mean(variable, known),
+                    did_you_mean(variable, known) or _offered(source),
                 )
                 continue
             if variables.count(variable) > 1:
                 document.add(path, f"`groups`: '{variable}' is crossed with itself")
             for value in values or ():
-                if value not in known[variable]:
+                if known[variable] and value not in known[variable]:
                     document.add(
                         path,
                         f"`groups`: {variable} has no value '{value}'",
@@ -261,7 +295,17 @@ def _groups(document: Document, entries: Collection[GroupEntry], source: Source)
                     )
 
 
-def _headline(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
+def _offered(source: Source) -> str:
+    names = source.mappings if isinstance(source, RegisterModel) else ()
+    return f"name a mapping that the source offers: {', '.join(names)}" if names else ""
+
+
+def _headline(
+    document: Document,
+    keys: Mapping[str, Any],
+    source: Source | None,
+    known: Mapping[str, tuple[str, ...]],
+) -> None:
     headline: Headline | None = keys.get("headline")
     if headline is None:
         return
@@ -282,8 +326,9 @@ def _headline(document: Document, keys: Mapping[str, Any], source: Source | None
                 did_you_mean(value, declared),
             )
     if source is not None and keys.get("groups") is not None:
-        groups = [group.name for group in resolve.expand_groups(keys["groups"], source)]
-        if headline.group not in groups:
+        groups = [group.name for group in resolve.expand_groups(keys["groups"], known)]
+        lacking = set(keys.get("mappings") or {}) - known.keys()
+        if headline.group not in groups and not any(name in headline.group for name in lacking):
             document.add(
                 ("headline", "group"),
                 f"`headline.group`: '{headline.group}' is not one of groups",

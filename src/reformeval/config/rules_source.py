@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from reformeval.config.mappings import Named
 from reformeval.config.models import Source
 from reformeval.config.yaml_marks import Document, Path, dotted
-from reformeval.errors import UserError
+from reformeval.errors import UserError, did_you_mean
 from reformeval.register.columns import Kind
 from reformeval.register.expressions import parse
 from reformeval.sources._register_keys import OUTCOMES, DefinedOutcome, RegisterModel
 
 
-def check(document: Document, source: Source) -> None:
+def check(document: Document, source: Source, mappings: Mapping[str, Named]) -> None:
     """Report what is wrong with a source beyond the shape of single keys.
 
     Parameters
@@ -19,9 +22,12 @@ def check(document: Document, source: Source) -> None:
         The source file; problems are added to it.
     source
         Its model.
+    mappings
+        Group mappings that could be read.
     """
     if isinstance(source, RegisterModel):
         known = source.columns()
+        _offered(document, source, mappings)
         for name, outcome in source.outcomes.items():
             _defined(document, name, outcome, known)
             if outcome.deflate and source.cpi is None:
@@ -30,6 +36,24 @@ def check(document: Document, source: Source) -> None:
                     f"`outcomes.{name}.deflate`: the source has no price index",
                     "name one under cpi: {file, period, value, base}",
                 )
+
+
+def _offered(document: Document, source: RegisterModel, mappings: Mapping[str, Named]) -> None:
+    known = source.columns()
+    for i, name in enumerate(source.mappings):
+        path: Path = ("mappings", i)
+        if name not in mappings:
+            document.add(
+                path, f"`mappings`: there is no mapping '{name}'", did_you_mean(name, mappings)
+            )
+            continue
+        lacks = [column for column in mappings[name].content.columns if column not in known]
+        if lacks:
+            document.add(
+                path,
+                f"`mappings`: '{name}' reads {', '.join(lacks)}, which the register does not have",
+                "take it out",
+            )
 
 
 def _defined(

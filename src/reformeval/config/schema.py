@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter
 
 from reformeval.config.models import Reform, Settings, Source
+from reformeval.sources._mapping import GroupMapping
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,6 +24,7 @@ def schemas() -> dict[str, str]:
     found: dict[str, dict[str, Any]] = {
         "reform.json": _of(Reform),
         "settings.json": _of(Settings),
+        "mapping.json": _of(GroupMapping),
         "source.json": TypeAdapter(kinds).json_schema(),
     }
     return {

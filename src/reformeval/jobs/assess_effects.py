@@ -7,6 +7,8 @@ and the files of every fit. Outputs:
 
 from __future__ import annotations
 
+import polars as pl
+
 from reformeval.artefacts import (
     CHECKS,
     EFFECTS,
@@ -34,7 +36,7 @@ def assess_effects(call: Call) -> None:
         read_table(call.one("units.parquet"), UNITS),
         read_table(truth[0], TRUTH) if truth else None,
         out.parent / "estimates",
-        read_table(found[0], SOURCE_DATA) if found else None,
+        pl.concat([read_table(path, SOURCE_DATA) for path in found]) if found else None,
     )
     log.info("%s: %s", spec.reform, _counts(effects["status"].to_list()))
     log.info("%s: checks: %s", spec.reform, _counts(checks["verdict"].to_list()))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reformeval.artefacts import PANEL, SAMPLE_FLOW, UNITS, write_json, write_table
+from reformeval.artefacts import PANEL, SAMPLE_FLOW, SOURCE_DATA, UNITS, write_json, write_table
 from reformeval.errors import UserError
 from reformeval.geography.moved import classification, moved
 from reformeval.geography.unit_map import Place
@@ -23,6 +23,7 @@ from reformeval.panel.result import PanelResult
 from reformeval.panel.units import members
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
+from reformeval.register.records import frame, published
 from reformeval.register.schema import scan
 from reformeval.spec import from_json
 
@@ -30,7 +31,7 @@ from reformeval.spec import from_json
 def check_data(call: Call) -> None:
     """Build, check and write the panel; every problem found is told at once."""
     job = from_json(PanelJob, call.spec)
-    panel, units, flow, data = call.outputs
+    panel, units, flow, data, found = call.outputs
     result = build(job, *call.inputs)
     if problems := validate(result, job.panel, job.source.model()):
         raise UserError(problems)
@@ -47,6 +48,8 @@ def check_data(call: Call) -> None:
     write_table(result.panel, panel, PANEL)
     write_table(result.units, units, UNITS)
     write_table(result.flow, flow, SAMPLE_FLOW)
+    records = published(frame(result.found), job.panel.min_persons)
+    write_table(records, found, SOURCE_DATA)
     write_json({path.name: sha256(path) for path in call.inputs}, data)
 
 
@@ -65,7 +68,11 @@ def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
             register, labels = onto.frame, onto.labels | labels
         index = prices(spec, others)
         built = module.build(register, source.register_groups(), spec, labels, index)
-        return built if onto is None else replace(built, found=onto.notes(members(built.units)))
+        return (
+            built
+            if onto is None
+            else replace(built, found=(*onto.notes(members(built.units)), *built.found))
+        )
     built = module.build(source, data, spec, changes)
     return built
 

@@ -13,18 +13,22 @@ import polars as pl
 
 from reformeval.artefacts import PANEL, TRUTH
 from reformeval.errors import UserError
-from reformeval.panel import outcomes, populations
+from reformeval.panel import findings, outcomes, populations
 from reformeval.panel.outcomes import SPELL
 from reformeval.panel.populations import Extract
 from reformeval.panel.prices import Prices
 from reformeval.panel.result import PanelResult
 from reformeval.panel.sample_flow import sample_flow
 from reformeval.panel.units import LEFT_OUT, assign_roles
-from reformeval.register.groups import RegisterGroup
+from reformeval.register.group_columns import computed
+from reformeval.register.groups import RegisterGroup, mapped
+from reformeval.register.records import Record
 from reformeval.register.schema import check_columns
 from reformeval.spec import Group, Outcome, PanelSpec, Population
 
 Groups = Mapping[str, RegisterGroup]
+# Outcomes, and the finest cells with their sums.
+Counted = tuple[list[Outcome], pl.DataFrame]
 _KEY = ("unit", "period", "group", "outcome", "population")
 
 
@@ -57,19 +61,23 @@ def build(
     UserError
         If columns, groups or populations that the reform needs are not in the register.
     """
+    groups = _with_mappings(groups, spec)
     _check(register, groups, spec)
+    register = register.with_columns(computed(_used(groups, spec)))
     first, last, present, persons = _facts(register, spec)
     units = assign_roles(present, spec, persons, labels)
     kept = units.filter(pl.col("role") != LEFT_OUT)["unit"].to_list()
     extract = _extract(register, groups, spec, kept, first)
     small = pl.col("n_persons").is_between(1, spec.min_persons - 1)
-    panel = _panel(extract, groups, spec, prices).with_columns(
+    counted = _count(extract, spec)
+    panel = _panel(counted, extract, groups, spec, prices).with_columns(
         pl.when(~small).then("value").alias("value"),
         pl.when(~small).then("n_persons").alias("n_persons"),
         small.alias("suppressed"),
     )
     flow = sample_flow(extract, _populations(spec.outcomes))
-    return PanelResult(panel.select(list(PANEL)), units, flow, (first, last))
+    found = _records(counted, groups, spec)
+    return PanelResult(panel.select(list(PANEL)), units, flow, (first, last), found)
 
 
 def truth(
@@ -101,6 +109,7 @@ def truth(
     pl.DataFrame
         The artefact `artefacts.TRUTH`; null where a cell has no persons or no known value.
     """
+    groups = _with_mappings(groups, spec)
     _check(register, groups, spec)
     columns = [*_needed(groups, spec)]
     changed = untreated.select("person").unique()
@@ -108,8 +117,13 @@ def truth(
     without = pl.concat([unchanged, untreated.select(columns)], how="vertical_relaxed")
     first = register.select(pl.col("period").min()).collect(engine="streaming").item()
     treated, other = (
-        _panel(_extract(rows, groups, spec, spec.treated, first), groups, spec, prices)
-        for rows in (register, without)
+        _panel(_count(extract, spec), extract, groups, spec, prices)
+        for extract in (
+            _extract(
+                rows.with_columns(computed(_used(groups, spec))), groups, spec, spec.treated, first
+            )
+            for rows in (register, without)
+        )
     )
     both = treated.join(other, on=_KEY, how="left", suffix="_without", maintain_order="left")
     effect = (pl.col("value") - pl.col("value_without")).alias("effect")
@@ -132,12 +146,23 @@ def _check(register: pl.LazyFrame, groups: Groups, spec: PanelSpec) -> None:
 def _needed(groups: Groups, spec: PanelSpec) -> tuple[str, ...]:
     """Columns of the register that this panel is made from."""
     always = ("person", "period", "unit", "age", "recipient")
-    return tuple(dict.fromkeys((*always, *_codes(groups, spec), *outcomes.columns(spec.outcomes))))
+    codes = (name for group in _used(groups, spec) for name in group.needs)
+    return tuple(dict.fromkeys((*always, *codes, *outcomes.columns(spec.outcomes))))
+
+
+def _with_mappings(groups: Groups, spec: PanelSpec) -> Groups:
+    """Group variables of the source, those that a mapping makes in the place of its own."""
+    return {**groups, **{one.variable: mapped(one) for one in spec.mappings}}
+
+
+def _used(groups: Groups, spec: PanelSpec) -> list[RegisterGroup]:
+    """Group variables that the reform's groups are made from."""
+    names = sorted({variable for group in spec.groups for variable, _ in group.terms})
+    return [groups[name] for name in names]
 
 
 def _codes(groups: Groups, spec: PanelSpec) -> tuple[str, ...]:
-    used = {variable for group in spec.groups for variable, _ in group.terms}
-    return tuple(sorted({groups[variable].column for variable in used}))
+    return tuple(sorted({group.column for group in _used(groups, spec)}))
 
 
 def _extract(
@@ -172,22 +197,43 @@ def _populations(wanted: Sequence[Outcome]) -> list[Population]:
     return list(dict.fromkeys(outcome.population for outcome in wanted))
 
 
-def _panel(
-    extract: Extract, groups: Groups, spec: PanelSpec, prices: Prices | None
-) -> pl.DataFrame:
-    """Every cell of the panel without suppression, sorted."""
-    parts = []
-    grid = _grid(extract, spec)
+def _count(extract: Extract, spec: PanelSpec) -> list[Counted]:
+    """Finest cells of each population, with the outcomes that they hold the sums of."""
+    found: list[Counted] = []
     for population in _populations(spec.outcomes):
         mine = [o for o in spec.outcomes if o.population == population]
-        measures = outcomes.measures(mine)
-        if measures:
-            sums = _by_group(populations.cells(extract, population, measures), groups, spec)
-            wanted = [o for o in mine if outcomes.measure(o).column != SPELL]
-            parts += [_outcome(grid, sums, outcome, prices) for outcome in wanted]
-        for outcome in (o for o in mine if outcomes.measure(o).column == SPELL):
-            spells = populations.spell_cells(extract, outcomes.max_months(outcome))
-            parts.append(_outcome(grid, _by_group(spells, groups, spec), outcome, prices))
+        spells = [o for o in mine if outcomes.measure(o).column == SPELL]
+        others = [o for o in mine if o not in spells]
+        if others:
+            cells = populations.cells(extract, population, outcomes.measures(others))
+            found.append((others, cells))
+        found += [([o], populations.spell_cells(extract, outcomes.max_months(o))) for o in spells]
+    return found
+
+
+def _records(counted: Sequence[Counted], groups: Groups, spec: PanelSpec) -> tuple[Record, ...]:
+    """Say what was found; unknown codes are counted in the reform's first population."""
+    names = {variable for group in spec.groups for variable, _ in group.terms}
+    split = {name: groups[name] for name in sorted(names)}
+    found = [*findings.used(spec.mappings)]
+    for i, (wanted, cells) in enumerate(counted):
+        found += findings.findings(cells, wanted, {} if i else split, spec.mappings)
+    return tuple(found)
+
+
+def _panel(
+    counted: Sequence[Counted],
+    extract: Extract,
+    groups: Groups,
+    spec: PanelSpec,
+    prices: Prices | None,
+) -> pl.DataFrame:
+    """Every cell of the panel without suppression, sorted."""
+    grid = _grid(extract, spec)
+    parts = []
+    for wanted, cells in counted:
+        sums = _by_group(cells, groups, spec)
+        parts += [_outcome(grid, sums, outcome, prices) for outcome in wanted]
     return pl.concat(parts).sort("outcome", "group", "unit", "period")
 
 

@@ -25,7 +25,7 @@ class PanelResult:
     available
         First and last period of the source before the window was cut out of it, for messages.
     found
-        What was done to the data on the way, by rules that have names.
+        What was done to the data and found in it on the way, by rules that have names.
     """
 
     panel: pl.DataFrame

@@ -152,6 +152,10 @@ class RegisterModel(SourceModel):
         None, description="price index for benefit_real, earnings_real and outcomes with deflate"
     )
 
+    mappings: tuple[str, ...] = Field(
+        (), description="group mappings that reforms may name, by file stem"
+    )
+
     def outcome_names(self) -> frozenset[str]:
         """Outcomes that a reform may name."""
         real = () if self.cpi else DEFLATED

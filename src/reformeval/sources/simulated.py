@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from reformeval import periods
+from reformeval.register.columns import Kind
 from reformeval.register.groups import RegisterGroup
 from reformeval.sources._register_keys import RegisterModel
 
@@ -169,6 +170,10 @@ class SimulatedSource(RegisterModel):
             periods.parse(self.period.first, "month"),
             periods.parse(self.period.last, "month"),
         )
+
+    def columns(self) -> dict[str, Kind]:
+        """Columns of the register that expressions and mappings may name."""
+        return {**super().columns(), "immigrant_category": "text", "country": "text"}
 
     def register_groups(self) -> dict[str, RegisterGroup]:
         """Group variables in the form that `panel.from_register` takes."""

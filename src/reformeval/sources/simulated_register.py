@@ -25,6 +25,7 @@ from reformeval.artefacts import atomically
 from reformeval.register.schema import REGISTER
 from reformeval.sources import simulated_rates as rates
 from reformeval.sources.simulated import FAMILIES, ORIGINS, SEXES, SimulatedSource
+from reformeval.sources.simulated_background import CATEGORIES, COUNTRIES, draw_background
 from reformeval.sources.simulated_people import draw_people
 from reformeval.sources.simulated_work import draw_work
 from reformeval.sources.simulated_world import World, draw_world
@@ -45,8 +46,11 @@ _SCHEMA = pa.schema(
         "employed": pa.bool_(),
         "earnings": pa.float64(),
         "hours": pa.float64(),
+        "immigrant_category": _TEXT,
+        "country": _TEXT,
     }
 )
+_COLUMNS = {**REGISTER, "immigrant_category": pl.String, "country": pl.String}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +81,14 @@ class Simulation:
         """Draw one chunk: its rows of the register, and those of the untreated register."""
         first = index * CHUNK
         count = min(CHUNK, self.persons - first)
-        seeds = [np.random.SeedSequence(self.seed, spawn_key=(1, index, part)) for part in (0, 1)]
+        seeds = [
+            np.random.SeedSequence(self.seed, spawn_key=(1, index, part)) for part in (0, 1, 2)
+        ]
         planted, world = self.source.planted, self.world
         generators = [np.random.Generator(np.random.SFC64(s)) for s in seeds]
         people = draw_people(count, world, planted.history_months, generators[0])
         work = draw_work(people, world, planted, generators[1])
+        category, country = draw_background(people.origin, generators[2])
         lived = (people.resident & (people.unit == world.treated)).any(axis=0)
         columns: dict[str, NDArray[Any]] = {
             "person": np.broadcast_to(np.arange(first, first + count) + 1, people.resident.shape),
@@ -93,6 +100,8 @@ class Simulation:
             "recipient": people.recipient,
             "hours": work.hours,
             "earnings": work.pay,
+            "immigrant_category": np.broadcast_to(category, people.resident.shape),
+            "country": np.broadcast_to(country, people.resident.shape),
         }
         treated = columns | {"employed": work.employed, "benefit": work.benefit}
         untreated = columns | {
@@ -117,6 +126,8 @@ class Simulation:
             "sex": SEXES,
             "family": FAMILIES,
             "origin": ORIGINS,
+            "immigrant_category": CATEGORIES,
+            "country": COUNTRIES,
         }
         arrays = []
         for field in _SCHEMA:
@@ -190,4 +201,4 @@ def simulate_frames(source: SimulatedSource, seed: int) -> tuple[pl.DataFrame, p
 
 def _frame(tables: Iterator[pa.Table]) -> pl.DataFrame:
     frame = pl.DataFrame(pl.from_arrow(pa.concat_tables(tables).unify_dictionaries()))
-    return frame.select(pl.col(name).cast(kind) for name, kind in REGISTER.items())
+    return frame.select(pl.col(name).cast(kind) for name, kind in _COLUMNS.items())
