@@ -58,9 +58,10 @@ def test_missing_estimates_have_no_interval() -> None:
     assert np.isfinite([low[0, 2], high[0, 2]]).all()
 
 
-def test_slopes_beyond_one_are_a_fault() -> None:
-    with pytest.raises(ValueError, match="between -1 and 1"):
-        _acceptance.linear(np.ones((1, 2, 1)), np.full((1, 2, 1), 1.5))
+def test_slopes_beyond_one_accept_everything() -> None:
+    """The set is then two half-lines, whose hull is the whole line."""
+    low, high = _acceptance.linear(np.ones((1, 2, 1)), np.full((1, 2, 1), 1.5))
+    assert (low[0, 1, 0], high[0, 1, 0]) == (-np.inf, np.inf)
 
 
 def _att(method: str, design: Design, rows: np.ndarray, c: float, mask: np.ndarray) -> np.ndarray:

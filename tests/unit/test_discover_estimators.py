@@ -10,7 +10,10 @@ from reformeval.estimators import _discover
 
 
 def test_methods_are_the_modules_without_underscore() -> None:
-    assert _discover.methods() == ("did", "event_study", "synthetic_control", "synthetic_did")
+    found = _discover.methods()
+    assert {"did", "event_study", "synthetic_control", "synthetic_did"} <= set(found)
+    assert list(found) == sorted(found)
+    assert not any(name.startswith("_") for name in found)
 
 
 @pytest.mark.parametrize("method", _discover.methods())

@@ -22,14 +22,16 @@ def linear(estimate: Floats, slope: Floats) -> tuple[Floats, Floats]:
 
     |e + k c| >= |e0 - c| is ((1 + k) c - (e0 - e)) ((e0 + e) - (1 - k) c) >= 0. With |k| < 1 the
     solution lies between the two roots, around e0; with |k| = 1 one factor is constant and the
-    solution is a half-line, or everything where that constant is zero.
+    solution is a half-line, or everything where that constant is zero. With |k| > 1, which takes
+    a negative weight elsewhere, it is two half-lines: their hull is everything, which can only
+    widen the confidence interval.
 
     Parameters
     ----------
     estimate
         (series, assignments, estimands); assignment 0 is the reform.
     slope
-        k_a, broadcastable to ``estimate``, between -1 and 1.
+        k_a, broadcastable to ``estimate``.
 
     Returns
     -------
@@ -38,8 +40,6 @@ def linear(estimate: Floats, slope: Floats) -> tuple[Floats, Floats]:
     """
     own = estimate[:, :1, :]
     k = np.broadcast_to(slope, estimate.shape)
-    if (np.abs(k) > 1 + 1e-9).any():
-        raise ValueError("slopes must lie between -1 and 1")
     up, down = 1 + k, 1 - k
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = (own - estimate) / up, (own + estimate) / down
@@ -47,6 +47,8 @@ def linear(estimate: Floats, slope: Floats) -> tuple[Floats, Floats]:
     size = np.abs(own) + np.abs(estimate)
     _half_line(low, high, np.abs(down) < _UNIT, first, own + estimate, size)
     _half_line(low, high, np.abs(up) < _UNIT, second, own - estimate, size)
+    steep = np.abs(k) > 1 + _UNIT
+    low[steep], high[steep] = -np.inf, np.inf
     missing = np.isnan(estimate + own + k)
     missing[:, 0] = True
     low[missing], high[missing] = np.nan, np.nan

@@ -9,6 +9,8 @@ from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say
 
 BY_OUTCOME = ("effects", "raw_means", "event_study", "synthetic_control", "gaps", "placebos")
+# methods whose counterfactual is a weighted sum of donors
+WITH_WEIGHTS = ("synthetic_control", "demeaned_sc", "augmented_sc")
 
 
 @dataclass(frozen=True)
@@ -47,5 +49,5 @@ def _labels(spec: ReportSpec, kind: str) -> tuple[str, ...]:
     if kind == "event_study":
         return spec.labels_of("event_study")
     if kind in ("synthetic_control", "gaps"):
-        return spec.labels_of("synthetic_control")
+        return tuple(e.label for e in spec.estimators if e.method in WITH_WEIGHTS)
     return ("",)
