@@ -63,7 +63,7 @@ def _data(config: loader.Config, name: str) -> str:
         return "made by the program"
     if path.is_file():
         return f"{path} is there"
-    return f"{path} is not there; get it from: {source.obtain}"
+    return f"{path} is not there; {loader.whence(name, source)}"
 
 
 def check(root: Path, reforms: Sequence[str], say: Say) -> int:
@@ -129,7 +129,8 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         say(f"{name}: config is right; its data is made and checked by the run")
         return []
     if not path.is_file():
-        say(f"{name}: config is right; {path} is not there, get it from: {study.source.obtain}")
+        whence = loader.whence(study.source_name, study.source)
+        say(f"{name}: config is right; {path} is not there, {whence}")
         return []
     from reformeval.jobs._source import PanelJob, SourceSlice
     from reformeval.jobs.check_data import build

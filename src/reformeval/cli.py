@@ -89,6 +89,20 @@ def geography(
     telling.tell(directory, reforms or [], (first, last), _say, year, file, everything)
 
 
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="Name of a source of kind statbank.")],
+    again: Annotated[
+        bool, typer.Option("--again", help="Also if the data is there: it may have been updated.")
+    ] = False,
+    directory: Folder = Path(),
+) -> None:
+    """Ask a statistics bank for a source's data and keep it in the data folder."""
+    from reformeval import fetching
+
+    fetching.fetch(directory, source, again, _say)
+
+
 def _say(line: str) -> None:
     typer.echo(line)
 

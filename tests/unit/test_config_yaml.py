@@ -147,7 +147,7 @@ def test_settings(tmp_path: Path, text: str, message: str) -> None:
         ),
         (
             "kind: table\nperiod: {column: a, year: b}",
-            "2: `period`: give either column, or year with month or quarter",
+            "2: `period`: give either column, or year with month or quarter, or headings",
         ),
         (
             "kind: simulated\ncities:\n  0301: {label: Oslo, population: 3}",

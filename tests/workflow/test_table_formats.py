@@ -11,8 +11,12 @@ import pandas as pd
 import polars as pl
 import pyreadstat
 import pytest
+from bank_project import write_bank_project
 from openpyxl import Workbook
 from small_project import REFORM, ROOT, SOURCE, Project, copy_program, towns_csv
+from statbank_server import serve
+
+from reformeval.fetching import fetch
 
 HEADINGS = "period: {headings: '{period}'}\n"
 WIDE = SOURCE.replace("period: {column: month}\n", HEADINGS).replace(
@@ -111,6 +115,26 @@ def test_the_real_workbook_from_file_to_report(data_dir: Path, tmp_path: Path) -
     expected = by_hand(panel, pl.col("period").dt.month() >= 6)
     assert float(rows[0]["estimate"]) == pytest.approx(expected, abs=1e-12)
     assert (results / "report.html").is_file()
+
+
+def test_a_statistics_bank_is_asked_once_and_never_by_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REFORMEVAL_DATA", raising=False)
+    project = Project(tmp_path / "project", tmp_path / "program")
+    copy_program(project.program)
+    with serve() as bank:
+        write_bank_project(project.folder, bank.url)
+        before = project.run()
+        assert before.status == 0, before.text
+        assert "fetch it with: reformeval fetch bank" in before.text
+        assert not bank.asked
+        fetch(project.folder, "bank", again=False, say=lambda _: None)
+    run = project.run()
+    assert run.status == 0, run.text
+    panel = pl.read_parquet(project.folder / "results/placebo/panel.parquet")
+    assert panel.height == 4 * 21
+    assert (project.folder / "results/placebo/report.html").is_file()
 
 
 def by_hand(panel: pl.DataFrame, post: pl.Expr) -> float:

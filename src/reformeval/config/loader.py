@@ -172,6 +172,13 @@ def geography_needed(study: Study, root: Path | str = ".") -> Path | None:
     return geography_file(study.settings, root) if needed else None
 
 
+def whence(name: str, source: Source) -> str:
+    """Say how a source's absent data can be had."""
+    if source.kind == "statbank":
+        return f"fetch it with: reformeval fetch {name}"
+    return f"get it from: {source.obtain}"
+
+
 def left_out(config: Config) -> dict[str, str]:
     """Say for each selected reform whose data is not there where it can be had."""
     out: dict[str, str] = {}
@@ -180,7 +187,7 @@ def left_out(config: Config) -> dict[str, str]:
         path = data_file(study.source, config.settings, config.root)
         index = cpi_file(study, config.root)
         if path is not None and not path.is_file():
-            where = f"get it from: {study.source.obtain}"
+            where = whence(study.source_name, study.source)
             out[name] = f"reformeval: {name} left out: {path} is not there; {where}"
         elif index is not None and not index.is_file():
             where = f"it is the price index of the source {study.source_name} (cpi.file)"

@@ -12,12 +12,14 @@ from annotated_types import MinLen
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from reformeval.sources.simulated import SimulatedSource
+from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
 from reformeval.spec import PopulationKind, SplitRule, WeightKind
 
-Source = SimulatedSource | TableSource
-SOURCE_KINDS: dict[str, type[SimulatedSource] | type[TableSource]] = {
+Source = SimulatedSource | TableSource | StatBankSource
+SOURCE_KINDS: dict[str, type[SimulatedSource] | type[TableSource] | type[StatBankSource]] = {
     "simulated": SimulatedSource,
+    "statbank": StatBankSource,
     "table": TableSource,
 }
 

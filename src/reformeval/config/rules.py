@@ -23,6 +23,7 @@ from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
 from reformeval.sources._register_keys import DEFLATED, RegisterModel
+from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
 
 MAX_MONTHS_OUTCOME = "spell_months"
@@ -370,7 +371,7 @@ def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None
 
 def _weights(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
     """Ask for counts of persons in a table where units are weighted by them."""
-    if not isinstance(source, TableSource):
+    if not isinstance(source, TableSource | StatBankSource):
         return
     without = [
         name

@@ -26,6 +26,9 @@ _KINDS = {
     "simulated": (
         "reformeval.sources.simulated", "SimulatedSource", "reformeval.panel.from_register"
     ),
+    "statbank": (
+        "reformeval.sources.statbank", "StatBankSource", "reformeval.panel.from_statbank"
+    ),
     "table": ("reformeval.sources.table", "TableSource", "reformeval.panel.from_table"),
 }  # fmt: skip
 
