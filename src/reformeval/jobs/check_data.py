@@ -1,10 +1,10 @@
 """Build a reform's panel aside and check it, before any earlier result is touched.
 
-Inputs: the source's data file, or its register, and the price index that it is deflated by.
-Outputs: panel, units and sample flow under
-``.reformeval/checked/<reform>/``, for `build_panel` to put among the results, and the data file's
-hash, for the report. Where the data is
-bad this job fails, and everything under ``results/`` stays as it was.
+Inputs: the source's data file, or its register, the price index that it is deflated by, and the
+file with the changes of units over time. Outputs: panel, units, sample flow and what was done to
+the data, under ``.reformeval/checked/<reform>/``, for `build_panel` to put among the results, and
+the data files' hashes, for the report. Where the data is bad this job fails, and everything under
+``results/`` stays as it was.
 """
 
 from __future__ import annotations
