@@ -52,7 +52,10 @@ def check(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Name of the reform, e.g. my_reform.")],
-    data: Annotated[Path, typer.Option("--data", help="CSV or Parquet file.", dir_okay=False)],
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="CSV, Parquet, Excel, Stata or SPSS file.", dir_okay=False),
+    ],
     directory: Folder = Path(),
 ) -> None:
     """Look at a data file and write a source and a reform file for it, guesses marked."""

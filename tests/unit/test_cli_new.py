@@ -6,7 +6,9 @@ import gzip
 from pathlib import Path
 
 import polars as pl
+import pyreadstat
 import pytest
+from table_helpers import workbook
 from typer.testing import CliRunner
 
 from reformeval.cli import app
@@ -16,6 +18,7 @@ from reformeval.scaffold import columns, sniff
 from reformeval.scaffold.columns import GroupGuess, OutcomeGuess, guess, slug
 from reformeval.scaffold.new import create
 from reformeval.scaffold.write import quoted
+from reformeval.sources.table_reader import read_table
 
 UNITS = ["Ås", "Bø", "Hå", "Ski", "Moss"]
 
@@ -298,13 +301,87 @@ def test_the_country_is_no_donor_and_counts_are_left_out(tmp_path: Path) -> None
     assert list(reform.outcomes) == ["rate"]
 
 
+def wide(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.pivot(on="periode", index="kommune", values="rate")
+
+
+def write_stata(frame: pl.DataFrame, path: Path) -> Path:
+    codes = {float(i): unit for i, unit in enumerate(UNITS)}
+    of = {unit: code for code, unit in codes.items()}
+    coded = frame.with_columns(pl.col("kommune").replace_strict(of).alias("kommune"))
+    pyreadstat.write_dta(coded, path, variable_value_labels={"kommune": codes})
+    return path
+
+
+def write_spss(frame: pl.DataFrame, path: Path) -> Path:
+    pyreadstat.write_sav(frame, path)
+    return path
+
+
+def write_excel(frame: pl.DataFrame, path: Path, above: int = 0, notes: bool = False) -> Path:
+    rows = [["Rates"]] * min(above, 1) + [[]] * (above - 1)
+    rows += [list(frame.columns), *map(list, frame.rows())]
+    return workbook(path, Notes=[["Read me"]], Table=[*rows, *([[], ["A note"]] if notes else [])])
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("long.xlsx", ["format: excel", "sheet: Table", "header: 1"]),
+        ("notes.xlsx", ["header: 3", "last: 123"]),
+        ("wide.xlsx", ['headings: "{period}"', "header: 3", "last: 8"]),
+        ("wide.csv", ['headings: "{period}"', "column: value"]),
+        ("a.dta", ["format: stata"]),
+        ("a.sav", ["format: spss"]),
+    ],
+)
+def test_other_formats_can_be_used_at_once(tmp_path: Path, kind: str, lines: list[str]) -> None:
+    path, frame = tmp_path / kind, panel()
+    {
+        "long.xlsx": lambda: write_excel(frame, path),
+        "notes.xlsx": lambda: write_excel(frame, path, above=2, notes=True),
+        "wide.xlsx": lambda: write_excel(wide(frame), path, above=2, notes=True),
+        "wide.csv": lambda: write(wide(frame), path),
+        "a.dta": lambda: write_stata(frame, path),
+        "a.sav": lambda: write_spss(frame, path),
+    }[kind]()
+    create("mine", path, tmp_path, lambda _: None)
+    text = (tmp_path / "config/sources/mine.yaml").read_text(encoding="utf-8")
+    assert all(line in text for line in lines), text
+    fill(tmp_path, "mine", "Ås", "2019-01")
+    done = CliRunner().invoke(app, ["check", "-d", str(tmp_path)])
+    assert "mine: right. 1 treated, 4 donors, 2018-01 to 2019-12" in done.output, done.output
+    source = load(tmp_path).sources["mine"]
+    cells = read_table(source, path).cells  # type: ignore[arg-type]
+    expected = frame.sort("kommune", "periode")["rate"].to_list()
+    assert cells["value"].to_list() == expected
+
+
+@pytest.mark.parametrize(
+    ("sheets", "told"),
+    [
+        ({key: [["u", "t"], [1, 2], [3, 4]] for key in "AB"}, "2 sheets hold tables: 'A', 'B'"),
+        ({"A": [["only text"]]}, "no sheet holds a table"),
+        ({"A": [["u", "t"], [1, 2], ["x"], ["u", "t"], [3, 4]]}, "no sheet holds a table"),
+        ({"A": []}, "no sheet holds a table"),
+    ],
+)
+def test_workbooks_that_a_person_must_describe(
+    tmp_path: Path, sheets: dict[str, list[list[object]]], told: str
+) -> None:
+    path = workbook(tmp_path / "t.xlsx", **sheets)
+    with pytest.raises(UserError, match=told) as caught:
+        sniff.open_file(path)
+    assert "docs/adding-a-source.md" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "the file is empty"),
         ("a,b\n", "the file has no rows under its header"),
         ("kommune,rate\nA,1.5\nB,2.5\n", "no column looks like a period"),
-        ("kommune,2018,2019,2020\nA,1,2,3\nB,2,3,4\n", "the table is wide: 3 columns are periods"),
+        ("kommune,2018,2019\nA,1,2\nB,2,3\n", "no column looks like a period"),
         ("year,x\n2018,1\n2019,2\n", "no column looks like a unit"),
         (
             "unit,year,x\nA,2018,1\nA,2019,1\nB,2018,1\nB,2019,1\n",
@@ -314,7 +391,9 @@ def test_the_country_is_no_donor_and_counts_are_left_out(tmp_path: Path) -> None
             "unit,date,x\n" + "".join(f"{u},2018-01-{d:02d},{d}\n" for u in "AB" for d in (1, 2)),
             "column 'date' holds days or weeks",
         ),
-        ("PK\x03\x04", "this is a zip or Excel file, not CSV"),
+        ("PK\x03\x04", "cannot be read as an Excel workbook"),
+        ("$FL2 no more", "cannot be read as SPSS"),
+        ("<stata_dta>", "cannot be read as Stata"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:

@@ -28,7 +28,7 @@ def create(name: str, data: Path, root: Path, say: Callable[[str], None]) -> Non
     name
         The reform's name: the file stem of both files.
     data
-        A CSV or Parquet file.
+        A CSV, Parquet, Excel, Stata or SPSS file.
     root
         The project's folder; it may be empty.
     say

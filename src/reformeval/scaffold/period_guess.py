@@ -13,6 +13,7 @@ import polars as pl
 from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.periods import Frequency
+from reformeval.scaffold.shapes import HEADINGS
 from reformeval.scaffold.sniff import Table
 from reformeval.sources import _cells
 
@@ -51,7 +52,11 @@ class PeriodGuess:
     @property
     def used(self) -> list[str]:
         """Names of the columns."""
-        return [name for key, name in self.columns.items() if key != "format"]
+        return [
+            HEADINGS if key == "headings" else name
+            for key, name in self.columns.items()
+            if key != "format"
+        ]
 
     @property
     def first(self) -> date:
@@ -72,6 +77,8 @@ def guess(table: Table) -> PeriodGuess:
     UserError
         If nothing looks like periods, or they are days.
     """
+    if table.wide is not None:
+        return _in_headings(table, table.wide)
     single = [found for name in table.frame.columns if (found := _column(table, name))]
     single.sort(key=lambda found: (not _named(found), -len(found.dates)))
     finer = [found for found in single if found.frequency != "year"]
@@ -87,25 +94,19 @@ def _named(found: PeriodGuess) -> bool:
     return bool(NAMES.fullmatch(found.used[0]))
 
 
+def _in_headings(table: Table, frequency: Frequency) -> PeriodGuess:
+    labels = table.frame[HEADINGS].unique().to_list()
+    dates: Dates = {(label,): periods.parse(label, frequency) for label in labels}
+    return PeriodGuess(frequency, {"headings": "{period}"}, dates)
+
+
 def _nothing(table: Table) -> Problem:
-    headers = [name for name in table.frame.columns if _looks_like_period(name)]
-    if len(headers) >= 3:
-        return Problem(
-            f"the table is wide: {len(headers)} columns are periods ({headers[0]}, "
-            f"{headers[1]}, …)",
-            str(table.path),
-            "bring it into long form: one row per unit and period",
-        )
     return Problem(
         "no column looks like a period",
         str(table.path),
         "one column must hold months (2020-03), quarters (2020-Q1), years (2020) or dates, or one "
-        "the year and one the month",
+        "the year and one the month, or at least three columns must have them as headings",
     )
-
-
-def _looks_like_period(text: str) -> bool:
-    return any(_parsed([text.strip()], frequency) for frequency in periods.FREQUENCIES)
 
 
 def _column(table: Table, name: str) -> PeriodGuess | None:

@@ -1,4 +1,4 @@
-"""How a data file is written: encoding, separator, decimal mark; and its cells as text."""
+"""How a data file is written: format, encoding, separator, marks; and its cells as text."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import gzip
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
 from reformeval.errors import Problem, UserError
+from reformeval.periods import Frequency
+from reformeval.scaffold import shapes
 from reformeval.sources import _cells
 from reformeval.sources._csv import read_csv, read_text
+from reformeval.sources._labelled import read_labelled
+from reformeval.sources.table import VALUE, Format
 
 SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 200
@@ -41,15 +45,19 @@ class Table:
     Attributes
     ----------
     frame
-        Every cell a string; empty cells are "".
+        Every cell a string; empty cells are "". Periods that stand in headings are a column here.
     numeric
         Columns whose cells are numbers, missing marks aside.
     missing, suppressed
         Marks found in them.
+    sheet, header, last
+        Where the table stands in a workbook.
+    wide
+        Frequency of the periods in the headings; None for a long table.
     """
 
     path: Path
-    format: Literal["csv", "parquet"]
+    format: Format
     frame: pl.DataFrame
     numeric: frozenset[str]
     encoding: str = "utf-8"
@@ -58,6 +66,10 @@ class Table:
     thousands: str | None = None
     missing: tuple[str, ...] = ()
     suppressed: tuple[str, ...] = ()
+    sheet: str | None = None
+    header: int = 1
+    last: int | None = None
+    wide: Frequency | None = None
 
     def numbers(self, column: str) -> pl.Series:
         """Cells of a numeric column as floats, nulls where there is none."""
@@ -66,19 +78,33 @@ class Table:
 
 
 def open_file(path: Path) -> Table:
-    """Read a CSV (packed by gzip or not) or Parquet file, guessing how it is written.
+    """Read a file in any format that tables may have, guessing how it is written.
 
     Raises
     ------
     UserError
-        If the file is not there, or is neither.
+        If the file is not there, or has none of the formats.
     """
+    return _lengthened(_open(path))
+
+
+def _open(path: Path) -> Table:
     if not path.is_file():
         raise UserError(Problem("there is no such file", str(path), "correct --data"))
     with path.open("rb") as file:
         start = file.read(4)
     if start == b"PAR1":
         return _parquet(path)
+    if start == b"PK\x03\x04":
+        found = shapes.on_sheets(path)
+        table = _described(path, found.frame, "utf-8", ",")
+        return replace(
+            table, format="excel", sheet=found.sheet, header=found.header, last=found.last
+        )
+    if path.suffix == ".dta" or start == b"<sta":
+        return _typed(path, "stata", read_labelled(path, "stata", labels=True, decimal="."))
+    if start in (b"$FL2", b"$FL3"):
+        return _typed(path, "spss", read_labelled(path, "spss", labels=True, decimal="."))
     encoding = _encoding(path, start)
     text = read_text(path, encoding)
     separator = _separator(text)
@@ -93,6 +119,23 @@ def _parquet(path: Path) -> Table:
         raise UserError(Problem(f"cannot be read as Parquet: {told}", str(path))) from None
     if raw.is_empty():
         raise UserError(Problem("the file has no rows", str(path), "choose another file"))
+    return _typed(path, "parquet", raw)
+
+
+def _lengthened(table: Table) -> Table:
+    """Give a wide table the long form that its source will have."""
+    found = shapes.periods_in(table.frame.columns)
+    if found is None or VALUE in table.frame.columns:
+        return table
+    frequency, headings = found
+    others = table.numeric - set(headings)
+    numeric = others | {VALUE} if set(headings) <= table.numeric else others
+    long = shapes.to_long(table.frame, headings)
+    return replace(table, frame=long, numeric=frozenset(numeric), wide=frequency)
+
+
+def _typed(path: Path, form: Format, raw: pl.DataFrame) -> Table:
+    """Turn columns with types to text."""
     numeric, columns = [], {}
     for name in raw.columns:
         texts = _cells.as_text(raw[name])
@@ -104,7 +147,7 @@ def _parquet(path: Path) -> Table:
             columns[name] = texts
             if raw[name].dtype.is_numeric() or raw[name].dtype == pl.Boolean:
                 numeric.append(name)
-    return Table(path, "parquet", pl.DataFrame(columns), frozenset(numeric))
+    return Table(path, form, pl.DataFrame(columns), frozenset(numeric))
 
 
 def _encoding(path: Path, start: bytes) -> str:

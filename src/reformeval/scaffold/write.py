@@ -101,12 +101,15 @@ def source(table: Table, guess: Guess, file: str) -> str:
 
 
 def _period_note(key: str) -> str:
-    return "as Python's strptime reads it" if key == "format" else "when"
+    notes = {"format": "as Python's strptime reads it", "headings": "one column a period"}
+    return notes.get(key, "when")
 
 
 def _form(table: Table) -> list[str]:
-    if table.format == "parquet":
-        return ["format: parquet"]
+    if table.format == "excel":
+        return ["format: excel", *_place(table), *_marks(table)]
+    if table.format != "csv":
+        return [f"format: {table.format}"]
     separator = json.dumps(table.separator)
     lines = [
         "format: csv",
@@ -116,6 +119,26 @@ def _form(table: Table) -> list[str]:
     ]
     if table.thousands:
         lines.append(_guess(f'thousands: "{table.thousands}"', "mark between thousands"))
+    return lines + _marks(table)
+
+
+def _place(table: Table) -> list[str]:
+    """Where the table stands in a workbook."""
+    lines = [
+        _guess(f"sheet: {quoted(table.sheet or '')}", "the sheet with a table"),
+        _guess(f"header: {table.header}", "row of the headings"),
+    ]
+    if table.last is not None:
+        lines.append(_guess(f"last: {table.last}", "last row; notes stand below it"))
+    if table.decimal != ".":
+        lines.append(_guess(f'decimal: "{table.decimal}"', "decimal mark of numbers kept as text"))
+    if table.thousands:
+        lines.append(_guess(f'thousands: "{table.thousands}"', "mark between thousands"))
+    return lines
+
+
+def _marks(table: Table) -> list[str]:
+    lines = []
     for key, marks in (("missing", table.missing), ("suppressed", table.suppressed)):
         if marks:
             text = json.dumps(list(marks), ensure_ascii=False)

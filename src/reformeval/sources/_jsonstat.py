@@ -98,10 +98,12 @@ def _spread(given: Any, cells: int, what: str) -> Sequence[str | None]:
     if isinstance(given, dict):
         out: list[str | None] = [None] * cells
         for position, entry in given.items():
-            if not (str(position).isdigit() and int(position) < cells):
+            if not (str(position).isdecimal() and int(position) < cells):
                 raise MalformedError(f"there is no cell {position} for its {what}")
             out[int(position)] = None if entry is None else str(entry)
         return out
-    if not isinstance(given, list) or len(given) != cells:
+    if not isinstance(given, list):
+        raise MalformedError(f"{what} is neither a list nor a mapping")
+    if len(given) != cells:
         raise MalformedError(f"{len(given)} entries of {what} for {cells} cells")
     return [None if entry is None else str(entry) for entry in given]

@@ -127,7 +127,7 @@ def _matching(text: str, known: Sequence[str], is_time: bool) -> Sequence[str]:
     if call := _CALL.fullmatch(text):
         name, arguments = call[1], [part.strip() for part in call[2].split(",")]
         if name == "top":
-            count = int(arguments[0]) if arguments[0].isdigit() else 0
+            count = int(arguments[0]) if arguments[0].isdecimal() else 0
             # Of periods the newest, whichever way the table lists them.
             return sorted(known)[-count:] if is_time and count else known[:count]
         ends = [known.index(code) for code in arguments if code in known]

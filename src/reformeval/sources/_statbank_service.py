@@ -149,7 +149,7 @@ class Service:
             wait = answer.headers.get("Retry-After", "")
             raise _TryAgainError(
                 f"it answers {answer.status_code}{_reason(content)}",
-                float(wait) if wait.isdigit() else None,
+                float(wait) if wait.isdecimal() else None,
             )
         if answer.status_code != 200:
             raise self._refused(address, answer.status_code, content)
@@ -167,7 +167,7 @@ class Service:
                 raise _TryAgainError(f"its answer is not whole after {self.patience.whole:g} s")
         expected = answer.headers.get("Content-Length", "")
         coded = answer.headers.get("Content-Encoding")
-        if coded is None and expected.isdigit() and size < int(expected):
+        if coded is None and expected.isdecimal() and size < int(expected):
             raise _TryAgainError(f"its answer was cut off: {size} of {expected} bytes")
         return b"".join(parts)
 
@@ -188,7 +188,7 @@ class Service:
 
 def _positive(value: object, default: int) -> int:
     text = str(value)
-    return int(text) if text.isdigit() and int(text) > 0 else default
+    return int(text) if text.isdecimal() and int(text) > 0 else default
 
 
 def _first_line(error: Exception) -> str:
