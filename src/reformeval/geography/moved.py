@@ -58,11 +58,7 @@ def classification(geography: Geography | None, inputs: Iterable[Path]) -> Path 
 
 
 def moved(
-    rows: Frame,
-    geography: Geography | None,
-    classification: Path | None,
-    place: Place,
-    counts: pl.DataFrame | None = None,
+    rows: Frame, geography: Geography | None, classification: Path | None, place: Place
 ) -> Moved[Frame] | None:
     """Put rows with columns ``unit`` and ``period`` on the territory year of a reform.
 
@@ -76,9 +72,6 @@ def moved(
         File with the changes of units over time.
     place
         Where the codes stand, for messages.
-    counts
-        Rows of the whole data by code and period, columns ``unit, period, rows``, where they are
-        known: ``rows`` may then be a part of it, and is not read here.
 
     Returns
     -------
@@ -94,8 +87,7 @@ def moved(
         return None
     if classification is None:
         raise UserError("the file with the changes of units is needed (geography_file)")
-    if counts is None:
-        counts = _counted(rows)
+    counts = _counted(rows)
     if counts.is_empty():
         raise UserError(f"{place.file}: there are no rows to put on the geography")
     mapped = unit_map(counts, geography, files.read(classification), place)
