@@ -33,7 +33,7 @@ _FIX_LENGTH = (
 )
 _FIX_VALUE = "correct these lines, or the positions in the layout file"
 
-_BOM, _END_OF_FILE = b"\xef\xbb\xbf", b"\r\n \x1a"
+_BOM, _END_OF_FILE = b"\xef\xbb\xbf", b"\x1a"
 _BLANK = ord(" ")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)$"
 
@@ -76,6 +76,8 @@ def read_fixed_width(
         raise UserError(Problem(message, str(path), "save it as utf-8, or in a one-byte encoding"))
     for first, block in _blocks(path):
         lines, rows = _matrix(path, block, first, layout.width, files, findings)
+        if not rows.size:
+            continue
         columns = {
             field.name: _column(lines, field, layout, files, rows, findings) for field in fields
         }
@@ -95,7 +97,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, bytes]]:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         message = f"the gzip file is damaged ({error})"
         raise UserError(Problem(message, str(path), "get it anew")) from None
-    if rest := rest.rstrip(_END_OF_FILE):
+    if rest := rest.removesuffix(_END_OF_FILE).removesuffix(b"\r"):
         yield lines, rest
     elif not lines and not path.stat().st_size:
         raise UserError(Problem("the file is empty", str(path), "get it anew"))
