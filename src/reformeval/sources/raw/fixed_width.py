@@ -35,6 +35,7 @@ _FIX_VALUE = "correct these lines, or the positions in the layout file"
 
 _BOM, _END_OF_FILE = b"\xef\xbb\xbf", b"\x1a"
 _BLANK = ord(" ")
+_MOST_DIGITS = 18  # of a whole number of eight bytes
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)$"
 
 Matrix = NDArray[Any]
@@ -186,28 +187,63 @@ def _column(
     findings: Findings,
 ) -> pl.Series:
     """One field in its type; what is not of it, or not among its codes, is found bad."""
-    text = _text(lines[:, field.first - 1 : field.last], files.encoding).str.strip_chars(" ")
+    chars = lines[:, field.first - 1 : field.last]
+    if field.type == "integer" and (read := _digits(chars)) is not None:
+        return read
+    stripped = _text(chars, files.encoding).str.strip_chars(" ").to_frame("text")
+    text, codes = pl.col("text"), list(field.codes)
     blank = text == ""
-    if layout.zeros_are_blank and (field.codes or field.type == "date"):
-        zeros = text.str.contains("^0+$") & ~text.is_in(list(field.codes))
-        blank |= zeros
-    values, wanted = text, "text"
-    if field.type == "integer":
-        values, wanted = text.cast(pl.Int64, strict=False), "no whole number"
-    elif field.type == "decimal":
-        values, wanted = _decimals(text, field.decimals, files.decimal), "no number"
-    elif field.type == "date":
-        values = text.str.to_date(field.format, strict=False)
-        wanted = f"no date written as {field.format}"
-    wrong = values.is_null() & ~blank
+    if layout.zeros_are_blank and (codes or field.type == "date"):
+        blank |= (text.str.strip_chars("0") == "") & ~text.is_in(codes)
+    values, wanted = _typed(text, field, files.decimal)
+    read_all = stripped.select(
+        text,
+        pl.when(~blank).then(values).alias("value"),
+        (pl.lit(False) if field.type == "text" else values.is_null() & ~blank).alias("wrong"),
+        (~text.is_in(codes) & ~blank if codes else pl.lit(False)).alias("unknown"),
+    )
     where = f"field {field.name} ({field.place})"
-    number = pl.Series(rows)
-    findings.bad(number.filter(wrong), text.filter(wrong), f"{where} holds {wanted}", _FIX_VALUE)
-    if field.codes:
-        unknown = ~text.is_in(list(field.codes)) & ~blank
-        what = f"{where} holds none of the codes {', '.join(field.codes)}"
-        findings.bad(number.filter(unknown), text.filter(unknown), what, _FIX_VALUE)
-    return pl.select(pl.when(~blank).then(values)).to_series()
+    for mask, what in (
+        ("wrong", f"{where} holds {wanted}"),
+        ("unknown", f"{where} holds none of the codes {', '.join(codes)}"),
+    ):
+        bad = read_all[mask]
+        if bad.any():
+            findings.bad(
+                pl.Series(rows).filter(bad), read_all["text"].filter(bad), what, _FIX_VALUE
+            )
+    return read_all["value"]
+
+
+def _digits(chars: Matrix) -> pl.Series | None:
+    """Whole numbers of digits after blanks; None where anything else stands in any line."""
+    if chars.shape[1] > _MOST_DIGITS:
+        return None
+    columns = np.ascontiguousarray(chars.T)  # a digit's place after the other, each in one piece
+    blank = columns == _BLANK
+    if not bool((blank | ((columns >= ord("0")) & (columns <= ord("9")))).all()):
+        return None
+    if bool((blank[1:] & ~blank[:-1]).any()):
+        return None
+    columns[blank] = ord("0")
+    value = np.zeros(chars.shape[0], dtype=np.int64)
+    for column in columns:
+        value = value * 10 + (column & 0x0F)
+    read = pl.Series(value)
+    if not bool(blank[-1].any()):
+        return read
+    return pl.select(pl.when(~pl.Series(blank[-1])).then(read)).to_series()
+
+
+def _typed(text: pl.Expr, field: LayoutField, mark: str) -> tuple[pl.Expr, str]:
+    """Values of a field's texts, and what to say of texts that have none."""
+    if field.type == "integer":
+        return text.cast(pl.Int64, strict=False), "no whole number"
+    if field.type == "decimal":
+        return _decimals(text, field.decimals, mark), "no number"
+    if field.type == "date":
+        return text.str.to_date(field.format, strict=False), f"no date written as {field.format}"
+    return text, "text"
 
 
 def _text(chars: Matrix, encoding: str) -> pl.Series:
@@ -232,9 +268,9 @@ def _text(chars: Matrix, encoding: str) -> pl.Series:
     return texts.replace_strict(distinct, pl.Series(words, dtype=pl.String))
 
 
-def _decimals(text: pl.Series, implied: int, mark: str) -> pl.Series:
+def _decimals(text: pl.Expr, implied: int, mark: str) -> pl.Expr:
     """Numbers, with digits after an implied decimal mark where none is written."""
     read = text.str.replace(mark, ".", literal=True)
     number = pl.when(read.str.contains(NUMBER)).then(read.cast(pl.Float64, strict=False))
     scale = pl.when(~read.str.contains(".", literal=True)).then(10.0**implied).otherwise(1.0)
-    return pl.select(number / scale).to_series()
+    return number / scale
