@@ -90,6 +90,22 @@ def test_a_decimal_mark_in_the_file_goes_before_the_implied_one(tmp_path):
     assert frame["rate"].to_list() == [1.25, -0.75, 0.07]
 
 
+@pytest.mark.parametrize("others", [[], ["00007"], ["7    "]])
+def test_whole_numbers_with_blanks_signs_and_zeros_around_them(tmp_path, others):
+    amounts = ["   42", "00042", "42   ", "     ", "  -42", "00000", "   +7", *others]
+    for chosen in (amounts, *([one] for one in amounts)):
+        text = "".join(GOOD.replace("00042", amount) + "\n" for amount in chosen)
+        frame, _ = read(tmp_path, text)
+        assert frame["amount"].to_list() == [int(a) if a.strip() else None for a in chosen]
+        assert frame["sex"].to_list() == ["1"] * len(chosen)
+
+
+@pytest.mark.parametrize("amount", ["4 2  ", "4_2  ", "4.2  ", "- 42 ", "0x42 ", "٤٢   "])
+def test_what_only_looks_like_a_whole_number_is_refused(tmp_path, amount):
+    with pytest.raises(UserError, match=r"amount .* holds no whole number"):
+        read(tmp_path, GOOD.replace("00042", amount), encoding="utf-8")
+
+
 def test_lines_without_their_trailing_blanks_are_filled_up_when_allowed(tmp_path):
     frame, findings = read(tmp_path, "001 Bø\n" + GOOD + "\n", pad=True)
     assert frame["name"].to_list() == ["Bø", "Åse"]

@@ -219,7 +219,7 @@ def _digits(chars: Matrix) -> pl.Series | None:
     """Whole numbers of digits after blanks; None where anything else stands in any line."""
     if chars.shape[1] > _MOST_DIGITS:
         return None
-    columns = np.ascontiguousarray(chars.T)  # a digit's place after the other, each in one piece
+    columns = np.array(chars.T, order="C")  # a copy: one place after the other, each in a piece
     blank = columns == _BLANK
     if not bool((blank | ((columns >= ord("0")) & (columns <= ord("9")))).all()):
         return None
