@@ -74,7 +74,9 @@ def test_linking_what_was_written_gives_the_register_back(tmp_path, buckets):
     covered = (FIRST, LAST)
     rules = LinkRules(FIRST, LAST, "monthly", "on_16th", covered, covered)
     linked, _ = link({name: forms[name] for name in FORMS}, rules)
-    assert linked.select(list(REGISTER)).equals(register().sort("person", "period"))
+    assert linked.select(list(REGISTER)).equals(
+        register().select(list(REGISTER)).sort("person", "period")
+    )
 
 
 def test_the_forms_have_the_quirks_of_real_ones(tmp_path):
