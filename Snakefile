@@ -13,6 +13,10 @@ from reformeval.workflow import command, load_or_exit, wording
 plan = load_or_exit(Path.cwd())
 
 
+scattergather:
+    register=plan.buckets,
+
+
 wildcard_constraints:
     reform=plan.names(),
 

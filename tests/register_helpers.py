@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from reformeval import periods
+from reformeval.register import buckets
 from reformeval.register.groups import RegisterGroup
 from reformeval.register.schema import REGISTER
 from reformeval.spec import Comparison, Group, Outcome, PanelSpec, Population, Step, Timing
@@ -60,6 +62,15 @@ def person(number: int, assistance: str, **traits: Any) -> pl.DataFrame:
 
 def people(*frames: pl.DataFrame) -> pl.LazyFrame:
     return pl.concat(frames).lazy()
+
+
+def in_buckets(rows: pl.DataFrame, folder: Path, count: int) -> list[Path]:
+    """Write person-months as a register of so many buckets."""
+    paths = [folder / f"{name}.parquet" for name in buckets.names(count)]
+    table = rows.sort("person", "period").to_arrow()
+    with buckets.writing(paths, table.schema) as writer:
+        writer.write(table)
+    return paths
 
 
 def timing(last: int, adoption: int, anticipation: int = 0, first: int = 0) -> Timing:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 PopulationKind = Literal["residents", "current_recipients", "prior_recipients", "as_published"]
 WeightKind = Literal["equal", "persons_pre"]
 SplitRule = Literal["stop", "common"]
+WORKING_AGE = (18, 66)
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,40 @@ class Timing:
 
 @dataclass(frozen=True)
 class Population:
-    """Who is counted. ``months`` is the selection window of ``prior_recipients``."""
+    """Who is counted.
+
+    Attributes
+    ----------
+    months
+        Length of the selection window of ``prior_recipients``.
+    ages
+        First and last age that is counted.
+    groups
+        Whether persons count in the groups they belonged to before the reform, or belong to in
+        the period; None: before for ``prior_recipients``, in the period for others.
+    movers
+        The same for the unit.
+    """
 
     kind: PopulationKind
     months: int | None = None
+    ages: tuple[int, int] = WORKING_AGE
+    groups: Literal["frozen", "current"] | None = None
+    movers: Literal["before", "current"] | None = None
+
+    @property
+    def frozen_groups(self) -> bool:
+        """Whether groups are those of the last period before anticipation."""
+        return self.groups == "frozen" or (self.groups is None and self._is_cohort)
+
+    @property
+    def frozen_units(self) -> bool:
+        """Whether units are those of the last period before anticipation."""
+        return self.movers == "before" or (self.movers is None and self._is_cohort)
+
+    @property
+    def _is_cohort(self) -> bool:
+        return self.kind == "prior_recipients"
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,14 @@ from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, sha256
+from reformeval.register import buckets
 from reformeval.sources._register_keys import RegisterModel
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
 
 MAX_HASHED = 100_000_000  # bytes; as max-checksum-file-size of the profile
 FIT_FILES = ("paths", "draws", "weights", "covariance")
 RULES = ("check_data", "build_panel", "assess_effects", "draw_figures", "write_report")
-REGISTER_RULES = ("simulate_register", "build_truth")
+REGISTER_RULES = ("simulate_register", "check_register", "count_cells", "build_truth")
 Wildcards = Any
 FromWildcards = Callable[[Wildcards], Any]
 
@@ -86,12 +87,28 @@ class Plan:
         """Labels of a reform's estimators."""
         return list(self.studies[wildcards.reform].reform.estimators)
 
-    def data(self, wildcards: Wildcards) -> str:
-        """Name the file that a reform's panel is built from."""
+    @property
+    def buckets(self) -> int:
+        """How many files a register is cut into."""
+        return self.config.settings.buckets
+
+    def data(self, wildcards: Wildcards) -> list[str]:
+        """Name the files that a reform's panel is made from."""
         study = self.studies[wildcards.reform]
-        if study.source.is_register:
-            return str(self.restricted / study.source_name / "register.parquet")
-        return str(loader.data_file(study.source, study.settings))
+        if not study.source.is_register:
+            return [str(loader.data_file(study.source, study.settings))]
+        counted = f"counts/{study.name}"
+        return [
+            *self._in_buckets(study, "summary", "parquet", "json"),
+            *self._in_buckets(study, f"{counted}/cells", "parquet"),
+            *self._in_buckets(study, f"{counted}/flow", "parquet"),
+        ]
+
+    def _in_buckets(self, study: resolve.Study, folder: str, *suffixes: str) -> list[str]:
+        """Files of every bucket in a folder of a register."""
+        place = self.restricted / study.source_name / folder
+        names = buckets.names(self.buckets)
+        return [f"{place}/{name}.{suffix}" for suffix in suffixes for name in names]
 
     def cpi(self, wildcards: Wildcards) -> list[str]:
         """Name the price index that a reform's panel is deflated by, if any outcome is."""
@@ -111,7 +128,7 @@ class Plan:
         """
         if self.studies[wildcards.reform].source.is_register:
             return ""
-        path = Path(self.data(wildcards))
+        path = Path(self.data(wildcards)[0])
         if not path.exists():
             return ""
         facts = path.stat()
@@ -119,14 +136,11 @@ class Plan:
             return f"{facts.st_size} bytes, {facts.st_mtime_ns}"
         return sha256(path)
 
-    def threads(self, wildcards: Wildcards) -> int:
-        """Say how many threads a panel may use: a register is large, a table is not."""
-        return 16 if self.studies[wildcards.reform].source.is_register else 1
-
-    def untreated(self, wildcards: Wildcards) -> str:
-        """Name the register without the reform's effect."""
-        source = self.studies[wildcards.reform].source_name
-        return str(self.restricted / source / "register_untreated.parquet")
+    def potential(self, wildcards: Wildcards) -> list[str]:
+        """Name the buckets of the registers with and without the reform's effect."""
+        study = self.studies[wildcards.reform]
+        folders = ("register", "register_untreated")
+        return [path for folder in folders for path in self._in_buckets(study, folder, "parquet")]
 
     def truth(self, wildcards: Wildcards) -> list[str]:
         """Name the true effects of a reform, where the source is simulated."""
@@ -157,6 +171,13 @@ class Plan:
         return to_json(
             PanelJob(_source(study, **_used(study)), _bare_panel(resolve.panel_spec(study)))
         )
+
+    def count(self, wildcards: Wildcards) -> str:
+        """Slice of `count_cells`: that of `check_data`, without what only a whole panel needs."""
+        study = self.studies[wildcards.reform]
+        spec = _bare_panel(resolve.panel_spec(study))
+        counted = replace(spec, min_persons=1, weighted_by_persons=False, cpi=None)
+        return to_json(PanelJob(_source(study, **_used(study)), counted))
 
     def estimate(self, wildcards: Wildcards) -> str:
         """Slice of `estimate_effects`."""
@@ -213,7 +234,7 @@ class Plan:
             if rule == "estimate_effects":
                 spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
                 return _estimator_code(spec.method)
-            if rule in ("check_data", "build_truth"):
+            if rule in ("check_data", "count_cells", "build_truth"):
                 return code_hash(job, *modules(self.studies[wildcards.reform].source.kind))
             if rule == "assess_effects":
                 return code_hash(job, *_modules("inference"), *_modules("diagnostics"))

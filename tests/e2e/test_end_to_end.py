@@ -33,7 +33,7 @@ def write_project(folder: Path) -> None:
     reform["comparison"] = "all"
     reform["outcomes"] = {n: reform["outcomes"][n] for n in ("employed", "recipients_per_1000")}
     reform["groups"] = ["family"]
-    settings = {"seed": 7, "disclosure": {"min_persons": 5}}
+    settings = {"seed": 7, "buckets": 2, "disclosure": {"min_persons": 5}}
     for name, content in {
         "config.yaml": settings,
         "sources/simulated_register.yaml": source,
@@ -107,7 +107,8 @@ def test_the_headline_is_there_with_an_interval(twice: tuple[Path, Path]) -> Non
 def test_persons_stay_out_of_the_results(twice: tuple[Path, Path]) -> None:
     for path in (twice[0] / "results").rglob("*.parquet"):
         assert "person" not in pl.read_parquet_schema(path), path
-    assert (twice[0] / "restricted/simulated_register/register.parquet").exists()
+    register = twice[0] / "restricted/simulated_register/register"
+    assert {path.name for path in register.iterdir()} == {"1-of-2.parquet", "2-of-2.parquet"}
 
 
 def test_provenance_holds_the_hash_of_every_output(twice: tuple[Path, Path]) -> None:
@@ -123,8 +124,9 @@ def test_provenance_holds_the_hash_of_every_output(twice: tuple[Path, Path]) -> 
     for name, path in files.items():
         assert record["outputs"][name] == hashlib.sha256(path.read_bytes()).hexdigest()
     jobs = {job["job"] for job in record["jobs"]}
-    assert {"simulate_register", "check_data", "estimate_effects.did", "write_report"} <= jobs
-    assert record["inputs"].keys() == {"register.parquet"}
+    assert {"simulate_register", "check_register.1-of-2", "check_data"} <= jobs
+    assert {"count_cells.simulated_register.2-of-2", "estimate_effects.did"} <= jobs
+    assert record["inputs"].keys() == {"register/1-of-2.parquet", "register/2-of-2.parquet"}
     assert record["seed"] == 7
 
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
-from register_helpers import CURRENT, GROUPS, RESIDENTS, month, person, prior, spec, timing
+from register_helpers import (
+    CURRENT,
+    GROUPS,
+    RESIDENTS,
+    in_buckets,
+    month,
+    person,
+    prior,
+    spec,
+    timing,
+)
 
 from reformeval.panel.from_register import build
+from reformeval.panel.result import PanelResult
+from reformeval.register import batches
 from reformeval.spec import Group
 
 MONTHS, ADOPTION, SELECTION, CAP = 8, 5, 3, 3
 WHEN = timing(MONTHS - 1, ADOPTION, anticipation=1)
 CROSS = Group((("family", "with_children"), ("origin", "non_western")))
 SPEC = spec(
-    {"employed": prior(SELECTION), "recipients": RESIDENTS, "spell_months": CURRENT},
+    {
+        "employed": prior(SELECTION),
+        "recipients": RESIDENTS,
+        "earnings": RESIDENTS,
+        "spell_months": CURRENT,
+    },
     WHEN,
     (Group(), CROSS),
     max_months=CAP,
@@ -45,9 +66,31 @@ def test_the_order_of_rows_does_not_matter(drawn: list[dict], random) -> None:
     order = list(range(rows.height))
     random.shuffle(order)
     one, other = (build(frame.lazy(), GROUPS, SPEC) for frame in (rows, rows[order]))
-    assert_frame_equal(one.panel, other.panel, check_exact=False, abs_tol=1e-9)
-    assert_frame_equal(one.flow, other.flow)
-    assert_frame_equal(one.units, other.units)
+    _assert_equal(one, other)
+
+
+@settings(max_examples=25, deadline=None)
+@given(PEOPLE, st.integers(1, 5), st.integers(1, 40), st.randoms(use_true_random=False))
+def test_the_number_of_buckets_does_not_matter(
+    drawn: list[dict], count: int, batch: int, random
+) -> None:
+    rows = _rows(drawn)
+    # Amounts whose sum depends on the order of adding, were it not exact.
+    pay = [random.choice([0.1, 1e9 / 3, -7e-5, 31_415.93]) for _ in range(rows.height)]
+    rows = rows.with_columns(earnings=pl.Series(pay))
+    with TemporaryDirectory() as folder, patch.object(batches, "ROWS", batch):
+        paths = in_buckets(rows, Path(folder), count)
+        _assert_equal(build(rows.lazy(), GROUPS, SPEC), build(paths, GROUPS, SPEC))
+
+
+def _assert_equal(one: PanelResult, other: PanelResult) -> None:
+    """To the last bit."""
+    for name in ("panel", "flow", "units"):
+        files = BytesIO(), BytesIO()
+        for result, file in zip((one, other), files, strict=True):
+            getattr(result, name).write_parquet(file)
+        assert files[0].getvalue() == files[1].getvalue()
+    assert one.available == other.available
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,6 +14,7 @@ import yaml
 from register_helpers import GROUPS, prior
 
 from reformeval.panel.from_register import build, truth
+from reformeval.register import buckets
 from reformeval.register.schema import REGISTER, scan
 from reformeval.sources import simulated_rates as rates
 from reformeval.sources.simulated import CELLS, SimulatedSource
@@ -121,16 +122,21 @@ def test_people_move_change_family_come_and_leave() -> None:
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: Path) -> None:
     source = SHIPPED.model_copy(update={"persons": 2_000})
     lines: list[str] = []
+    contents = {}
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        register, untreated = tmp_path / name, tmp_path / f"{name}0"
+        register, untreated = _paths(tmp_path / name, 3), _paths(tmp_path / f"{name}0", 3)
         simulate(source, seed, register, untreated, lines.append)
-    contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert set(contents) == {"a", "b", "c", "a0", "b0", "c0"}
+        contents[name] = [path.read_bytes() for path in (*register, *untreated)]
     assert contents["a"] == contents["b"]
-    assert contents["a0"] == contents["b0"]
-    assert contents["a"] != contents["c"]
+    assert all(one != other for one, other in zip(contents["a"], contents["c"], strict=True))
     assert len(lines) == 3
-    assert scan(tmp_path / "a").collect().equals(simulate_frames(source, 1)[0])
+    register = pl.concat(scan(path) for path in _paths(tmp_path / "a", 3)).collect()
+    assert register.sort("person", "period").equals(simulate_frames(source, 1)[0])
+    assert len(list(tmp_path.rglob("*"))) == 6 + 18
+
+
+def _paths(folder: Path, count: int) -> list[Path]:
+    return [folder / f"{name}.parquet" for name in buckets.names(count)]
 
 
 def test_a_chunk_does_not_depend_on_those_before_it() -> None:
@@ -290,9 +296,9 @@ def test_residents_barely_show_the_effect() -> None:
 
 
 def test_every_shown_cell_of_the_shipped_source_is_large_enough(tmp_path: Path) -> None:
-    register = tmp_path / "register.parquet"
-    simulate(SHIPPED, 20200301, register, tmp_path / "untreated.parquet", lambda _: None)
-    found = build(scan(register), GROUPS, spec({"employed": prior(12)}, "4601", min_persons=10))
+    register = _paths(tmp_path / "register", 2)
+    simulate(SHIPPED, 20200301, register, _paths(tmp_path / "untreated", 2), lambda _: None)
+    found = build(register, GROUPS, spec({"employed": prior(12)}, "4601", min_persons=10))
     cells = found.panel
     assert cells.height == 25 * 68 * 5
     assert not cells["suppressed"].any()

@@ -1,7 +1,8 @@
 # The gate: nothing that exists is touched before the data has passed.
 #
-# inputs:  the source's data file, or its register; the price index that it is deflated by; the
-#          changes of units over time, where its units are put on another territory year
+# inputs:  the source's data file, or what was counted in its register's buckets; the price index
+#          that it is deflated by; the changes of units over time, where its units are put on
+#          another territory year
 # outputs: .reformeval/checked/<reform>/: panel, units, sample flow, the data's hash,
 #          and what was done to it and found in it
 # steps:   check_data
@@ -26,7 +27,6 @@ rule check_data:
     benchmark:
         "logs/{reform}/check_data.tsv"
     priority: 90
-    threads: plan.threads
     params:
         spec=plan.panel,
         code=plan.code("check_data"),

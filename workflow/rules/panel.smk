@@ -30,8 +30,7 @@ rule build_panel:
 rule build_truth:
     """Compute the true effects from both potential outcomes of the treated units."""
     input:
-        register=plan.data,
-        untreated=plan.untreated,
+        registers=plan.potential,
         checked=rules.check_data.output.data,
         cpi=plan.cpi,
     output:
@@ -43,7 +42,6 @@ rule build_truth:
     wildcard_constraints:
         reform=plan.names(simulated=True),
     priority: 60
-    threads: 16
     params:
         spec=plan.panel,
         code=plan.code("build_truth"),

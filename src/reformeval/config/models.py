@@ -308,6 +308,13 @@ class Settings(ConfigModel):
     restricted_dir: Text = Field(
         "restricted", description="folder for person-level data, never published"
     )
+    buckets: int = Field(
+        8,
+        ge=1,
+        le=1000,
+        description="files that a register is cut into; a bucket is one job, whose memory does"
+        " not grow with it",
+    )
     seed: int = Field(20200301, ge=0, description="seed of everything that is drawn")
     ci_level: float = Field(
         0.95, gt=0.5, lt=1, description="confidence level; where it cannot be had, the nearest"

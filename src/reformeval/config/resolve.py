@@ -292,7 +292,7 @@ def resolved_yaml(study: Study) -> str:
             one.name: one.content.model_dump(mode="json", by_alias=True) for one in study.mappings
         },
         "settings": study.settings.model_dump(
-            mode="json", exclude={"reforms", "data_dir", "restricted_dir"}
+            mode="json", exclude={"reforms", "data_dir", "restricted_dir", "buckets"}
         ),
     }
     return yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=96)

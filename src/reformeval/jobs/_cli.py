@@ -36,6 +36,10 @@ class Call:
         """Return every input of this file name, in order."""
         return [path for path in self.inputs if path.name == name]
 
+    def within(self, folder: str, suffix: str = ".parquet") -> list[Path]:
+        """Return every input whose folder has this name, in order."""
+        return [p for p in self.inputs if p.parent.name == folder and p.suffix == suffix]
+
 
 def run(job: Callable[[Call], None], arguments: Sequence[str] | None = None) -> None:
     """Run a job from the command line; what the user can mend is told without a traceback.

@@ -1,38 +1,44 @@
 """Build a reform's panel aside and check it, before any earlier result is touched.
 
-Inputs: the source's data file, or its register, the price index that it is deflated by, and the
-file with the changes of units over time. Outputs: panel, units, sample flow and what was done to
-the data, under ``.reformeval/checked/<reform>/``, for `build_panel` to put among the results, and
-the data files' hashes, for the report. Where the data is bad this job fails, and everything under
-``results/`` stays as it was.
+Inputs: the source's data file, or what was counted in the buckets of its register (`count_cells`)
+and their summaries; the price index that outcomes are deflated by, and the changes of units over
+time. Outputs: panel, units and sample flow under ``.reformeval/checked/<reform>/``, for
+`build_panel` to put among the results, and the hashes of the data, for the report. Where the data
+is bad this job fails, and everything under ``results/`` stays as it was.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from reformeval.artefacts import PANEL, SAMPLE_FLOW, SOURCE_DATA, UNITS, write_json, write_table
 from reformeval.errors import UserError
-from reformeval.geography.moved import classification, moved
-from reformeval.geography.unit_map import Place
+from reformeval.geography.moved import classification
 from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._source import PanelJob, prices
 from reformeval.panel.result import PanelResult
-from reformeval.panel.units import members
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
 from reformeval.register.records import frame, published
-from reformeval.register.schema import scan
 from reformeval.spec import from_json
+
+_OF_BUCKETS = (
+    ("summary", ".parquet"),
+    ("summary", ".json"),
+    ("cells", ".parquet"),
+    ("flow", ".parquet"),
+)
 
 
 def check_data(call: Call) -> None:
     """Build, check and write the panel; every problem found is told at once."""
     job = from_json(PanelJob, call.spec)
     panel, units, flow, data, found = call.outputs
-    result = build(job, *call.inputs)
+    is_register = job.source.model().is_register
+    result = _added_up(job, call) if is_register else build(job, *call.inputs)
     if problems := validate(result, job.panel, job.source.model()):
         raise UserError(problems)
     roles = dict(result.units["role"].value_counts().iter_rows())
@@ -50,31 +56,43 @@ def check_data(call: Call) -> None:
     write_table(result.flow, flow, SAMPLE_FLOW)
     records = published(frame(result.found), job.panel.min_persons)
     write_table(records, found, SOURCE_DATA)
-    write_json({path.name: sha256(path) for path in call.inputs}, data)
+    write_json(_hashes(call), data)
 
 
 def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
-    """Build the panel in memory with the module for this kind of source."""
-    source: Any = job.source.model()
-    module = job.source.panel_module()
-    spec = job.panel
-    changes = classification(spec.geography, others)
-    built: PanelResult
-    if source.is_register:
-        place = Place(str(data), "unit", "person-periods", spec.reform, spec.timing.frequency)
-        register, labels = scan(data), source.unit_labels() or {}
-        onto = moved(register, spec.geography, changes, place)
-        if onto is not None:
-            register, labels = onto.frame, onto.labels | labels
-        index = prices(spec, others)
-        built = module.build(register, source.register_groups(), spec, labels, index)
-        return (
-            built
-            if onto is None
-            else replace(built, found=(*onto.notes(members(built.units)), *built.found))
-        )
-    built = module.build(source, data, spec, changes)
+    """Build the panel of a table in memory."""
+    changes = classification(job.panel.geography, others)
+    built: PanelResult = job.source.panel_module().build(
+        job.source.model(), data, job.panel, changes
+    )
     return built
+
+
+def _added_up(job: PanelJob, call: Call) -> PanelResult:
+    """Add up what was counted in the buckets of a register."""
+    register = import_module("reformeval.jobs._register")
+    source: Any = job.source.model()
+    held = register.held(job, call)
+    log.info("%s: %s person-months", job.panel.reform, f"{held.summary['rows'].sum():,}")
+    built: PanelResult = job.source.panel_module().assemble(
+        held,
+        register.counted(call),
+        source.register_groups(),
+        job.panel,
+        source.unit_labels(),
+        prices(job.panel, call.inputs),
+    )
+    return built
+
+
+def _hashes(call: Call) -> dict[str, str]:
+    """Hash of each file of the data; those of buckets were made when they were checked."""
+    made = [call.within(folder, suffix) for folder, suffix in _OF_BUCKETS]
+    known = {path for paths in made for path in paths}
+    found = {path.name: sha256(path) for path in call.inputs if path not in known}
+    for path in call.within("summary", ".json"):
+        found |= json.loads(path.read_text("utf-8"))
+    return found
 
 
 if __name__ == "__main__":

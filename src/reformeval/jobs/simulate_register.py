@@ -1,7 +1,7 @@
 """Simulate a person-month register, with and without the reform's effect.
 
-Outputs: ``register.parquet`` and ``register_untreated.parquet`` of a source, in the restricted
-folder.
+Outputs: the buckets of both, ``register/`` and ``register_untreated/`` of a source, in the
+restricted folder.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from reformeval.spec import from_json
 
 
 def simulate_register(call: Call) -> None:
-    """Write both registers of a simulated source."""
+    """Write both registers of a simulated source: the first half of the outputs is the one."""
     job = from_json(RegisterJob, call.spec)
-    register, untreated = call.outputs
+    half = len(call.outputs) // 2
+    register, untreated = call.outputs[:half], call.outputs[half:]
     source = cast(SimulatedSource, job.source.model())
     simulate(source, job.seed, register, untreated, log.info)
 

@@ -45,8 +45,7 @@ def findings(
     persons = cells.select(pl.max_horizontal(pl.col("^n:.*$")).fill_null(0)).to_series()
     of_mapping = {mapping.variable: mapping for mapping in mappings}
     for variable, group in groups.items():
-        codes = [code for listed in group.values.values() for code in listed]
-        unknown = ~cells[group.column].is_in(codes).fill_null(False)
+        unknown = cells[variable].is_null()
         by = of_mapping[variable].name if variable in of_mapping else "the source file"
         yield Record(
             "repair", "unknown_codes", f"group {variable}",

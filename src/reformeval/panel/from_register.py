@@ -1,91 +1,149 @@
 """Panels from a register of person-months, and the truth from two simulated ones.
 
-The register is read by streaming, never as a whole: it is summed to finest cells (unit × period
-× raw codes), and groups, crosses and outcomes follow from those.
+A register is one or more buckets. Each is read in batches and summed to finest cells (unit ×
+period × values of the group variables, see `panel.counts`); the sums of all buckets add up, and
+groups, crosses and outcomes follow from those. The panel is the same to the last byte for any
+number of buckets and any order of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from reformeval import periods
 from reformeval.artefacts import PANEL, TRUTH
-from reformeval.errors import UserError
-from reformeval.panel import findings, outcomes, populations
-from reformeval.panel.outcomes import SPELL
+from reformeval.errors import Problem, UserError
+from reformeval.panel import counts, findings, outcomes, populations, spells
+from reformeval.panel.counts import Counts, Progress
+from reformeval.panel.holdings import Holdings
+from reformeval.panel.outcomes import Measure
 from reformeval.panel.populations import Extract
 from reformeval.panel.prices import Prices
 from reformeval.panel.result import PanelResult
 from reformeval.panel.sample_flow import sample_flow
-from reformeval.panel.units import LEFT_OUT, assign_roles
-from reformeval.register.group_columns import computed
+from reformeval.panel.sums import merged
+from reformeval.panel.units import assign_roles, members
+from reformeval.register.batches import Batch, Source, check_source, read
 from reformeval.register.groups import RegisterGroup, mapped
 from reformeval.register.records import Record
-from reformeval.register.schema import check_columns
-from reformeval.spec import Group, Outcome, PanelSpec, Population
+from reformeval.register.summary import summarise, together
+from reformeval.spec import Group, Outcome, PanelSpec
 
 Groups = Mapping[str, RegisterGroup]
-# Outcomes, and the finest cells with their sums.
-Counted = tuple[list[Outcome], pl.DataFrame]
 _KEY = ("unit", "period", "group", "outcome", "population")
 
 
 def build(
-    register: pl.LazyFrame,
+    register: Source | Sequence[Source],
     groups: Groups,
     spec: PanelSpec,
     labels: Mapping[str, str] | None = None,
     prices: Prices | None = None,
+    held: Holdings | None = None,
 ) -> PanelResult:
     """Build a reform's panel from person-months.
 
     Parameters
     ----------
     register
-        One row per person and period of residence, in any order; columns as
-        `register.schema.REGISTER`.
+        One row per person and period of residence; columns as `register.schema.REGISTER`. A
+        frame may be in any order; buckets hold whole persons, sorted by person and period.
     groups
         Group variables by name.
     spec
-        What the reform asks. Cells with fewer than ``spec.min_persons`` persons have no value
-        and no count, and are marked as suppressed.
+        What the reform asks.
     labels
         Names of units by code.
     prices
         Price index, where an outcome is deflated.
+    held
+        What the register holds, where its units are put on another geography; default: units
+        are taken as they are.
 
     Raises
     ------
     UserError
-        If columns, groups or populations that the reform needs are not in the register.
+        If columns, groups or populations that the reform needs are not in the register, or rows
+        of it cannot be counted.
+    """
+    sources = _sources(register)
+    groups = _with_mappings(groups, spec)
+    check(groups, spec, sources)
+    held = held or Holdings(together(summarise(source) for source in sources))
+    counted = [count(source, held, groups, spec) for source in sources]
+    return assemble(held, counted, groups, spec, labels, prices)
+
+
+def count(
+    source: Source,
+    held: Holdings,
+    groups: Groups,
+    spec: PanelSpec,
+    progress: Progress = lambda _: None,
+) -> Counts:
+    """Count one bucket of a register.
+
+    Parameters
+    ----------
+    held
+        What the whole register holds: which units are kept hangs on it.
     """
     groups = _with_mappings(groups, spec)
-    _check(register, groups, spec)
-    register = register.with_columns(computed(_used(groups, spec)))
-    first, last, present, persons = _facts(register, spec)
-    units = assign_roles(present, spec, persons, labels)
-    kept = units.filter(pl.col("role") != LEFT_OUT)["unit"].to_list()
-    extract = _extract(register, groups, spec, kept, first)
+    extract = _extract(held, groups, spec, members(assign(held, spec)))
+    batches = read(source, counts.columns(extract.groups, spec.outcomes))
+    return counts.count(batches, extract, spec.outcomes, progress)
+
+
+def assemble(
+    held: Holdings,
+    counted: Sequence[Counts],
+    groups: Groups,
+    spec: PanelSpec,
+    labels: Mapping[str, str] | None = None,
+    prices: Prices | None = None,
+) -> PanelResult:
+    """Make the panel from what was counted in the buckets.
+
+    Cells with fewer than ``spec.min_persons`` persons have no value and no count, and are marked
+    as suppressed.
+    """
+    groups = _with_mappings(groups, spec)
+    units = assign(held, spec, {**held.labels, **(labels or {})})
+    kept = members(units)
+    extract = _extract(held, groups, spec, kept)
+    total = Counts.together(counted, extract)
     small = pl.col("n_persons").is_between(1, spec.min_persons - 1)
-    counted = _count(extract, spec)
-    panel = _panel(counted, extract, groups, spec, prices).with_columns(
+    panel = _panel(total.cells, extract, spec, prices).with_columns(
         pl.when(~small).then("value").alias("value"),
         pl.when(~small).then("n_persons").alias("n_persons"),
         small.alias("suppressed"),
     )
-    flow = sample_flow(extract, _populations(spec.outcomes))
-    found = _records(counted, groups, spec)
-    return PanelResult(panel.select(list(PANEL)), units, flow, (first, last), found)
+    flow = sample_flow(total.flow, counts.populations(spec.outcomes), spec.timing)
+    found = (*held.notes(kept), *_records(total.cells, extract, spec))
+    return PanelResult(panel.select(list(PANEL)), units, flow, (held.first, held.last), found)
+
+
+def assign(
+    held: Holdings, spec: PanelSpec, labels: Mapping[str, str] | None = None
+) -> pl.DataFrame:
+    """Give every unit of a register its role; sizes are persons of working age."""
+    sizes = held.summary.group_by("unit").agg(
+        pl.col("persons").filter(pl.col("period") == spec.timing.pre_end).sum().cast(pl.Float64)
+    )
+    return assign_roles(sizes["unit"].to_list(), spec, dict(sizes.iter_rows()), labels)
 
 
 def truth(
-    register: pl.LazyFrame,
-    untreated: pl.LazyFrame,
+    register: Source | Sequence[Source],
+    untreated: Source | Sequence[Source],
     groups: Groups,
     spec: PanelSpec,
     prices: Prices | None = None,
+    progress: Progress = lambda _: None,
 ) -> pl.DataFrame:
     """Compute the true effect on every cell of the treated units, from both potential outcomes.
 
@@ -102,52 +160,75 @@ def truth(
         Person-months with the effect.
     untreated
         The same rows without the effect, of all persons who ever live in the unit that it was
-        planted in.
+        planted in; in the same buckets.
 
     Returns
     -------
     pl.DataFrame
         The artefact `artefacts.TRUTH`; null where a cell has no persons or no known value.
     """
+    sources, others = _sources(register), _sources(untreated)
     groups = _with_mappings(groups, spec)
-    _check(register, groups, spec)
-    columns = [*_needed(groups, spec)]
-    changed = untreated.select("person").unique()
-    unchanged = register.select(columns).join(changed, on="person", how="anti")
-    without = pl.concat([unchanged, untreated.select(columns)], how="vertical_relaxed")
-    first = register.select(pl.col("period").min()).collect(engine="streaming").item()
-    treated, other = (
-        _panel(_count(extract, spec), extract, groups, spec, prices)
-        for extract in (
-            _extract(
-                rows.with_columns(computed(_used(groups, spec))), groups, spec, spec.treated, first
-            )
-            for rows in (register, without)
-        )
+    check(groups, spec, sources)
+    held = Holdings(together(summarise(source) for source in sources))
+    extract = _extract(held, groups, spec, spec.treated)
+    names = counts.columns(extract.groups, spec.outcomes)
+    with_effect: list[Counts] = []
+    without: list[Counts] = []
+    for source, other in zip(sources, others, strict=True):
+        changed = np.unique(np.concatenate([[-1], *(b.person for b in read(other, ["recipient"]))]))
+        for found, batches in (
+            (with_effect, read(source, names)),
+            (without, _unchanged(read(source, names), changed)),
+            (without, read(other, names)),
+        ):
+            found.append(counts.count(batches, extract, spec.outcomes, progress))
+    treated, control = (
+        _panel(Counts.together(parts, extract).cells, extract, spec, prices)
+        for parts in (with_effect, without)
     )
-    both = treated.join(other, on=_KEY, how="left", suffix="_without", maintain_order="left")
+    both = treated.join(control, on=_KEY, how="left", suffix="_without", maintain_order="left")
     effect = (pl.col("value") - pl.col("value_without")).alias("effect")
     return both.with_columns(effect).select(list(TRUTH))
 
 
-def _check(register: pl.LazyFrame, groups: Groups, spec: PanelSpec) -> None:
+def _unchanged(batches: Iterable[Batch], changed: np.ndarray) -> Iterator[Batch]:
+    """Rows of the persons that the untreated register does not have."""
+    for batch in batches:
+        kept = ~np.isin(batch.person[batch.starts], changed)
+        if kept.any():
+            yield batch.keep(kept[batch.of_person])
+
+
+def _sources(register: Source | Sequence[Source]) -> list[Source]:
+    return [register] if isinstance(register, Path | pl.LazyFrame) else list(register)
+
+
+def check(groups: Groups, spec: PanelSpec, sources: Sequence[Source] = ()) -> None:
+    """Check that outcomes, groups and columns are ones that the register has.
+
+    Raises
+    ------
+    UserError
+        Naming every one that it has not.
+    """
     outcomes.check_outcomes(spec.outcomes)
-    unknown = [
-        f"group {group.name}: the source has no {variable}={value}"
+    problems = [
+        Problem(f"group {group.name}: the source has no {variable}={value}")
         for group in spec.groups
         for variable, value in group.terms
         if variable not in groups or value not in groups[variable].values
     ]
-    if unknown:
-        raise UserError(unknown)
-    check_columns(register, _needed(groups, spec))
-
-
-def _needed(groups: Groups, spec: PanelSpec) -> tuple[str, ...]:
-    """Columns of the register that this panel is made from."""
-    always = ("person", "period", "unit", "age", "recipient")
-    codes = (name for group in _used(groups, spec) for name in group.needs)
-    return tuple(dict.fromkeys((*always, *codes, *outcomes.columns(spec.outcomes))))
+    for name, variable in groups.items():
+        codes = [code for values in variable.values.values() for code in values]
+        problems += [
+            Problem(f"group {name}: the code '{code}' stands in more than one value")
+            for code in sorted({code for code in codes if codes.count(code) > 1})
+        ]
+    if problems:
+        raise UserError(problems)
+    for source in sources:
+        check_source(source, counts.columns(_used(groups, spec), spec.outcomes))
 
 
 def _with_mappings(groups: Groups, spec: PanelSpec) -> Groups:
@@ -155,85 +236,43 @@ def _with_mappings(groups: Groups, spec: PanelSpec) -> Groups:
     return {**groups, **{one.variable: mapped(one) for one in spec.mappings}}
 
 
-def _used(groups: Groups, spec: PanelSpec) -> list[RegisterGroup]:
-    """Group variables that the reform's groups are made from."""
-    names = sorted({variable for group in spec.groups for variable, _ in group.terms})
-    return [groups[name] for name in names]
+def _used(groups: Groups, spec: PanelSpec) -> dict[str, RegisterGroup]:
+    """Group variables that the reform's groups are made of."""
+    used = sorted({variable for group in spec.groups for variable, _ in group.terms})
+    return {variable: groups[variable] for variable in used}
 
 
-def _codes(groups: Groups, spec: PanelSpec) -> tuple[str, ...]:
-    return tuple(sorted({group.column for group in _used(groups, spec)}))
+def _extract(held: Holdings, groups: Groups, spec: PanelSpec, units: Sequence[str]) -> Extract:
+    extract = Extract(spec.timing, tuple(units), _used(groups, spec), held)
+    for population in counts.populations(spec.outcomes):
+        populations.check_coverage(extract, population)
+    return extract
 
 
-def _extract(
-    register: pl.LazyFrame, groups: Groups, spec: PanelSpec, units: Sequence[str], start: date
-) -> Extract:
-    return Extract(register, spec.timing, tuple(units), _codes(groups, spec), start)
-
-
-def _facts(
-    register: pl.LazyFrame, spec: PanelSpec
-) -> tuple[date, date, list[str], dict[str, float]]:
-    """First and last period, the units, and their persons of working age before anticipation."""
-    counted = (pl.col("period") == spec.timing.pre_end) & populations.of_age()
-    found = (
-        register.group_by("unit")
-        .agg(
-            pl.col("period").min().alias("first"),
-            pl.col("period").max().alias("last"),
-            counted.sum().alias("persons"),
-        )
-        .collect(engine="streaming")
-        .with_columns(pl.col("unit").cast(pl.String))
-    )
-    if found["unit"].null_count() or not found.height:
-        raise UserError("the register has no rows, or rows without a unit")
-    sizes = dict(found.select("unit", pl.col("persons").cast(pl.Float64)).iter_rows())
-    first, last = found.select(pl.col("first").min(), pl.col("last").max()).row(0)
-    return first, last, found["unit"].to_list(), sizes
-
-
-def _populations(wanted: Sequence[Outcome]) -> list[Population]:
-    return list(dict.fromkeys(outcome.population for outcome in wanted))
-
-
-def _count(extract: Extract, spec: PanelSpec) -> list[Counted]:
-    """Finest cells of each population, with the outcomes that they hold the sums of."""
-    found: list[Counted] = []
-    for population in _populations(spec.outcomes):
-        mine = [o for o in spec.outcomes if o.population == population]
-        spells = [o for o in mine if outcomes.measure(o).column == SPELL]
-        others = [o for o in mine if o not in spells]
-        if others:
-            cells = populations.cells(extract, population, outcomes.measures(others))
-            found.append((others, cells))
-        found += [([o], populations.spell_cells(extract, outcomes.max_months(o))) for o in spells]
-    return found
-
-
-def _records(counted: Sequence[Counted], groups: Groups, spec: PanelSpec) -> tuple[Record, ...]:
+def _records(cells: pl.DataFrame, extract: Extract, spec: PanelSpec) -> tuple[Record, ...]:
     """Say what was found; unknown codes are counted in the reform's first population."""
-    names = {variable for group in spec.groups for variable, _ in group.terms}
-    split = {name: groups[name] for name in sorted(names)}
     found = [*findings.used(spec.mappings)]
-    for i, (wanted, cells) in enumerate(counted):
-        found += findings.findings(cells, wanted, {} if i else split, spec.mappings)
+    for index, population in enumerate(counts.populations(spec.outcomes)):
+        mine = [outcome for outcome in spec.outcomes if outcome.population == population]
+        counted = cells.filter(pl.col("population") == index)
+        groups = {} if index else extract.groups
+        found += findings.findings(counted, mine, groups, spec.mappings)
     return tuple(found)
 
 
 def _panel(
-    counted: Sequence[Counted],
-    extract: Extract,
-    groups: Groups,
-    spec: PanelSpec,
-    prices: Prices | None,
+    cells: pl.DataFrame, extract: Extract, spec: PanelSpec, prices: Prices | None
 ) -> pl.DataFrame:
     """Every cell of the panel without suppression, sorted."""
-    grid = _grid(extract, spec)
     parts = []
-    for wanted, cells in counted:
-        sums = _by_group(cells, groups, spec)
-        parts += [_outcome(grid, sums, outcome, prices) for outcome in wanted]
+    grid = _grid(extract, spec)
+    for index, population in enumerate(counts.populations(spec.outcomes)):
+        sums = _by_group(cells.filter(pl.col("population") == index), extract, spec)
+        parts += [
+            _outcome(grid, sums, outcome, extract, prices)
+            for outcome in spec.outcomes
+            if outcome.population == population
+        ]
     return pl.concat(parts).sort("outcome", "group", "unit", "period")
 
 
@@ -250,39 +289,56 @@ def _grid(extract: Extract, spec: PanelSpec) -> pl.DataFrame:
     return grid
 
 
-def _by_group(finest: pl.DataFrame, groups: Groups, spec: PanelSpec) -> pl.DataFrame:
+def _by_group(finest: pl.DataFrame, extract: Extract, spec: PanelSpec) -> pl.DataFrame:
     """Sum finest cells to the groups that the reform names."""
-    sums = [name for name in finest.columns if ":" in name]
+    bare = finest.drop("population")
     return pl.concat(
         [
-            finest.filter(_belongs(group, groups))
-            .group_by("unit", "period")
-            # A sum that is missing for everybody stays missing: it is not zero.
-            .agg(pl.when(pl.col(s).count() > 0).then(pl.col(s).sum()) for s in sums)
-            .with_columns(pl.lit(group.name).alias("group"))
+            merged(
+                [bare.filter(_belongs(group)).drop(list(extract.groups))], ["unit", "period"]
+            ).with_columns(pl.lit(group.name).alias("group"))
             for group in spec.groups
         ]
     )
 
 
-def _belongs(group: Group, groups: Groups) -> pl.Expr:
+def _belongs(group: Group) -> pl.Expr:
     belongs = pl.lit(True)
     for variable, value in group.terms:
-        codes = list(groups[variable].values[value])
-        belongs = belongs & pl.col(groups[variable].column).is_in(codes)
+        belongs = belongs & (pl.col(variable) == value)
     return belongs
 
 
 def _outcome(
-    grid: pl.DataFrame, sums: pl.DataFrame, outcome: Outcome, prices: Prices | None
+    grid: pl.DataFrame,
+    sums: pl.DataFrame,
+    outcome: Outcome,
+    extract: Extract,
+    prices: Prices | None,
 ) -> pl.DataFrame:
     """All cells of one outcome, with value and persons."""
+    known = _known(outcomes.measure(outcome), extract)
     return grid.join(sums, on=["group", "unit", "period"], how="left").select(
         "unit",
         "period",
         "group",
         pl.lit(outcome.name).alias("outcome"),
         pl.lit(outcome.population.kind).alias("population"),
-        outcomes.value(outcome, prices).alias("value"),
+        pl.when(known).then(outcomes.value(outcome, prices)).alias("value"),
         outcomes.persons(outcome).alias("n_persons"),
     )
+
+
+def _known(measure: Measure, extract: Extract) -> pl.Expr:
+    """Periods with enough of the register before and after them for a value without bias.
+
+    Near the ends of the register some persons' values would be known and others' not, and those
+    that are known are not like the others: then the value is missing for everybody.
+    """
+    if measure.history is None:
+        return pl.lit(True)
+    before, after = spells.reach(measure.history, measure.months)
+    frequency = extract.timing.frequency
+    first = periods.shift(extract.held.first, before, frequency)
+    last = periods.shift(extract.held.last, -after, frequency)
+    return pl.col("period").is_between(first, last)

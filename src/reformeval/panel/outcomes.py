@@ -7,13 +7,13 @@ their crosses follow from the finest cells without another look at the register.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from reformeval.errors import Problem, UserError
+from reformeval.panel import sums
 from reformeval.panel.prices import Prices
-from reformeval.register import expression_polars
 from reformeval.register.expressions import Expression, parse
 from reformeval.spec import Outcome
 
@@ -27,8 +27,7 @@ class Measure:
     Attributes
     ----------
     column
-        Column summed over persons; ``spell`` stands for months of the spell in progress, and an
-        outcome that the source defines has a name of its own here.
+        Column that is summed over persons; one that is not in the register has a name of its own.
     scale
         Factor on the value.
     per_person
@@ -37,6 +36,11 @@ class Measure:
         What the column is computed as, where the source defines it.
     lower, upper
         Bounds that the column is cut off at; None: not.
+    history
+        What the column is computed as, where it follows from the months before and after: a name
+        of `panel.spells`.
+    months
+        Months that such a computation looks over.
     """
 
     column: str
@@ -45,16 +49,17 @@ class Measure:
     expression: Expression | None = None
     lower: float | None = None
     upper: float | None = None
+    history: str | None = None
+    months: int = 0
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns of the register that it is computed from."""
         if self.expression is not None:
             return self.expression.columns
-        return () if self.column == SPELL else (self.column,)
+        return ("recipient",) if self.history else (self.column,)
 
 
-SPELL = "spell"
 MEASURES = {
     "employed": Measure("employed", 100.0),
     "earnings": Measure("earnings"),
@@ -64,34 +69,13 @@ MEASURES = {
     "benefit": Measure("benefit"),
     "benefit_real": Measure("benefit"),
     "earnings_real": Measure("earnings"),
-    "spell_months": Measure(SPELL),
+    "spell_months": Measure("spell", history="so_far"),
 }
 _ONLY_POPULATION = {
     "recipients": "residents",
     "recipients_per_1000": "residents",
     "spell_months": "current_recipients",
 }
-
-
-def measure(outcome: Outcome) -> Measure:
-    """Say how an outcome is made: as the source defines it, or as the program does."""
-    given = outcome.definition
-    if given is None:
-        return MEASURES[outcome.name]
-    return Measure(
-        f"defined {outcome.name}",
-        given.scale,
-        given.kind != "count",
-        parse(given.expression, dict(given.columns)),
-        given.lower,
-        given.upper,
-    )
-
-
-def measures(outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
-    """Measures that these outcomes are summed from, spells left out, each column once."""
-    found = (measure(outcome) for outcome in outcomes)
-    return tuple({one.column: one for one in found if one.column != SPELL}.values())
 
 
 def check_outcomes(outcomes: Sequence[Outcome]) -> None:
@@ -131,35 +115,33 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
         raise UserError(problems)
 
 
+def measure(outcome: Outcome) -> Measure:
+    """Say how an outcome is made: as the source defines it, or as the program does."""
+    given = outcome.definition
+    if given is not None:
+        return Measure(
+            f"defined {outcome.name}",
+            given.scale,
+            given.kind != "count",
+            parse(given.expression, dict(given.columns)),
+            given.lower,
+            given.upper,
+        )
+    how = MEASURES[outcome.name]
+    if how.history is None:
+        return how
+    months = max_months(outcome)
+    return replace(how, column=f"{how.column} {months}", months=months)
+
+
+def measures(outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
+    """Measures that these outcomes are summed from, each column once."""
+    return tuple({(how := measure(outcome)).column: how for outcome in outcomes}.values())
+
+
 def columns(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     """Columns of the register that these outcomes are computed from, each once."""
     return tuple(dict.fromkeys(name for one in measures(outcomes) for name in one.needs))
-
-
-def computed(wanted: Iterable[Measure]) -> list[pl.Expr]:
-    """Columns that are not in the register, computed from it row by row."""
-    return [
-        expression_polars.column(one.expression.tree).alias(one.column)
-        for one in wanted
-        if one.expression is not None
-    ]
-
-
-def sums(wanted: Iterable[Measure]) -> list[pl.Expr]:
-    """Sum and number of values of each measure, within a group of rows.
-
-    Where values are cut off, also how many were: all of them add up over groups of rows. The
-    columns of `computed` must be there.
-    """
-    parts = []
-    for one in wanted:
-        raw = pl.col(one.column).cast(pl.Float64)
-        cut = raw if one.lower is None and one.upper is None else raw.clip(one.lower, one.upper)
-        parts.append(cut.sum().alias(f"sum:{one.column}"))
-        parts.append(raw.count().cast(pl.Int64).alias(f"n:{one.column}"))
-        if cut is not raw:
-            parts.append((raw != cut).sum().cast(pl.Int64).alias(f"cut:{one.column}"))
-    return parts
 
 
 def max_months(outcome: Outcome) -> int:
@@ -176,13 +158,13 @@ def value(outcome: Outcome, prices: Prices | None = None) -> pl.Expr:
         If the outcome is deflated and there is no price index.
     """
     how = measure(outcome)
-    total, persons = pl.col(f"sum:{how.column}"), pl.col(f"n:{how.column}")
+    total, persons = sums.total(how.column), pl.col(f"n:{how.column}")
     amount = total / persons if how.per_person else total
     if outcome.prices_of is not None:
         if prices is None:
             raise UserError(f"outcome {outcome.name}: there is no price index to deflate it by")
         amount = amount * prices.factor()
-    return pl.when(persons > 0).then(how.scale * amount)
+    return how.scale * amount
 
 
 def persons(outcome: Outcome) -> pl.Expr:

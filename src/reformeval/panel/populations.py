@@ -1,220 +1,240 @@
-"""Populations of a register: who is counted, in which unit and group, summed to finest cells.
+"""Populations of a register: who is counted, in which unit and in which groups.
 
-Everything here streams over the register; only recipients' months and the frozen membership of
-prior recipients are held in memory.
+A population is a chain of steps over the rows of a batch. What is left after the last step is
+counted in the panel, what each step loses in the sample flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from typing import Any
 
-import polars as pl
+import numpy as np
+from numpy.typing import NDArray
 
 from reformeval import periods
 from reformeval.errors import Problem, UserError
-from reformeval.panel import outcomes
-from reformeval.panel.outcomes import SPELL, Measure
+from reformeval.panel.holdings import Holdings
+from reformeval.panel.spells import History
 from reformeval.periods import Frequency
+from reformeval.register.batches import Batch, Flags
+from reformeval.register.groups import RegisterGroup
 from reformeval.spec import Population, Timing
 
-AGES = (18, 66)
 DEFAULT_SELECTION = 12
-_SPELL = outcomes.MEASURES["spell_months"]
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Extract:
-    """A register, and which part of it a panel is made from.
+    """Which part of a register a panel is made from.
 
     Attributes
     ----------
-    register
-        Person-months.
     timing
         The window and the last period before anticipation.
     units
         Units that are counted.
-    codes
-        Raw columns that split persons into finest cells.
-    start
-        First period of the register.
+    groups
+        Group variables that split persons into cells.
+    held
+        What the register holds, and the territories that its codes of units mean.
     """
 
-    register: pl.LazyFrame
     timing: Timing
     units: tuple[str, ...]
-    codes: tuple[str, ...]
-    start: date
+    groups: Mapping[str, RegisterGroup]
+    held: Holdings
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that identify a finest cell."""
-        return ("unit", "period", *self.codes)
+        return ("unit", "period", *self.groups)
 
-    def in_window(self) -> pl.Expr:
-        """Rows inside the window."""
-        return pl.col("period").is_between(self.timing.first, self.timing.last)
-
-    def at_reference(self) -> pl.Expr:
-        """Rows of the last period before anticipation."""
-        return pl.col("period") == self.timing.pre_end
-
-    def in_units(self) -> pl.Expr:
-        """Rows in units that are counted."""
-        return pl.col("unit").cast(pl.String).is_in(list(self.units))
+    def number(self, period: date) -> int:
+        """Return the number of a period, as `Batch.month` has them."""
+        return periods.number(period, self.timing.frequency)
 
 
-def of_age() -> pl.Expr:
-    """Rows of persons of working age."""
-    return pl.col("age").is_between(*AGES)
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The rows of a batch that belong to a population, step by step.
 
-
-def selection(population: Population, timing: Timing) -> pl.Expr:
-    """Rows of the months in which assistance makes a prior recipient."""
-    months = population.months or DEFAULT_SELECTION
-    first = periods.shift(timing.pre_end, 1 - months, timing.frequency)
-    return pl.col("period").is_between(first, timing.pre_end)
-
-
-def receiving() -> pl.Expr:
-    """Rows with assistance; a missing entry is none."""
-    return pl.col("recipient").fill_null(False)
-
-
-def cells(extract: Extract, population: Population, measures: Sequence[Measure]) -> pl.DataFrame:
-    """Sum over the persons of a population by finest cell.
-
-    Parameters
+    Attributes
     ----------
-    population
-        ``residents`` and ``current_recipients`` count persons of working age where they live in
-        the month, in the groups they belong to then. ``prior_recipients`` are those who lived in
-        a unit at working age in the last period before anticipation and had assistance in any
-        period of the selection window; they keep that unit and those groups, and count in every
-        period of the window in which they are in the register, wherever they then live.
-    measures
-        What to sum.
+    steps
+        Rows that are left after each step.
+    unit
+        Unit in which a row counts: index among the extract's units, −1 for others.
+    classes
+        Value of each group variable for a row; the number of values stands for none of them.
     """
-    rows = extract.register.filter(extract.in_window()).with_columns(outcomes.computed(measures))
+
+    steps: Mapping[str, Flags]
+    unit: Codes
+    classes: Mapping[str, Codes]
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """The persons of a batch, as the populations of one panel need them."""
+
+    batch: Batch
+    extract: Extract
+
+    @cached_property
+    def in_window(self) -> Flags:
+        """Rows inside the window."""
+        first, last = (self.extract.number(p) for p in _window(self.extract.timing))
+        flags: Flags = (self.batch.month >= first) & (self.batch.month <= last)
+        return flags
+
+    @cached_property
+    def history(self) -> History:
+        """Months with assistance, and in the register, of each person."""
+        return History(self.batch)
+
+    @cached_property
+    def reference(self) -> NDArray[np.intp]:
+        """Row of each person in the last period before anticipation; −1 if there is none."""
+        rows = np.flatnonzero(self.batch.month == self.extract.number(self.extract.timing.pre_end))
+        found = np.full(len(self.batch.starts), -1)
+        found[self.batch.of_person[rows]] = rows
+        return found
+
+    @cached_property
+    def unit(self) -> Codes:
+        """Unit of each row among the extract's units; −1 for others."""
+        index = {unit: i for i, unit in enumerate(self.extract.units)}
+        spans = self.extract.held.spans
+        first = {code: index.get(mine[0].target, -1) for code, mine in spans.items()}
+        found = self._codes("unit", index | first, -1)
+        moving = {code: mine for code, mine in spans.items() if len(mine) > 1}
+        if moving:
+            values, rows = self.batch.codes("unit")
+            for number, code in enumerate(values):
+                for span in moving.get(code or "", ()):
+                    month = self.batch.month
+                    here = (rows == number) & (month >= self.extract.number(span.first))
+                    here &= month <= self.extract.number(span.last)
+                    found[here] = index.get(span.target, -1)
+        return found
+
+    def of_age(self, ages: tuple[int, int]) -> Flags:
+        """Rows at an age between the two, both included."""
+        age, there = self.batch.values("age")
+        flags: Flags = (age >= ages[0]) & (age <= ages[1])
+        return flags if there is None else flags & there
+
+    def value_of(self, variable: str) -> Codes:
+        """Value of a group variable that each row's code belongs to."""
+        group = self.extract.groups[variable]
+        none = len(group.values)
+        if group.computed is None:
+            index = {code: i for i, codes in enumerate(group.values.values()) for code in codes}
+            return self._codes(group.column, index, none)
+        found = np.full(len(self.batch), none)
+        for value, conditions in group.computed.cases:
+            fits = [self._codes(name, dict.fromkeys(codes, 1), 0) for name, codes in conditions]
+            found[np.logical_and.reduce(fits) > 0] = [*group.values].index(value)
+        return found
+
+    def before(self, values: NDArray[Any], missing: Any) -> NDArray[Any]:
+        """Values of each row's person in the reference period; ``missing`` if there are none."""
+        per_person = np.where(self.reference >= 0, values[self.reference], missing)
+        return per_person[self.batch.of_person]
+
+    def ever(self, rows: Flags) -> Flags:
+        """All rows of persons who have one of these rows."""
+        per_person: Flags = np.logical_or.reduceat(rows, self.batch.starts)
+        return per_person[self.batch.of_person]
+
+    def _codes(self, column: str, index: Mapping[str, int], other: int) -> Codes:
+        values, rows = self.batch.codes(column)
+        table = np.array([index.get(value, other) if value else other for value in values])
+        return table.take(rows, mode="clip")
+
+
+def _window(timing: Timing) -> tuple[date, date]:
+    return timing.first, timing.last
+
+
+def members(people: People, population: Population) -> Members:
+    """Find who belongs to a population.
+
+    ``residents`` are the persons of the given ages in the period. ``current_recipients`` are
+    those of them with assistance in it. ``prior_recipients`` lived in a unit at the given ages in
+    the reference, the last period before anticipation, and had assistance in any period of the
+    selection window that ends there; they count in every period of the window in which they are
+    in the register. Each counts in the unit and the groups of the period, or of the reference.
+    """
+    batch, window = people.batch, people.in_window
+    unit = people.unit
+    classes = {variable: people.value_of(variable) for variable in people.extract.groups}
+    if population.frozen_groups:
+        none = {name: len(group.values) for name, group in people.extract.groups.items()}
+        classes = {name: people.before(codes, none[name]) for name, codes in classes.items()}
+    steps = {"window": window}
+    of_age = people.of_age(population.ages)
     if population.kind == "prior_recipients":
-        frozen = members(extract, population)
-        # Computed before the join, which puts frozen groups in the place of those of the month.
-        columns = (measure.column for measure in measures)
-        rows = rows.select("person", "period", *columns).join(frozen.lazy(), on="person")
+        at_reference = np.zeros(len(batch), dtype=np.bool_)
+        at_reference[people.reference[people.reference >= 0]] = True
+        steps["age"] = people.ever(at_reference & of_age)
     else:
-        rows = rows.filter(extract.in_units(), of_age())
-        if population.kind == "current_recipients":
-            rows = rows.filter(receiving())
-    found = rows.group_by(extract.keys).agg(outcomes.sums(measures))
-    return found.collect(engine="streaming").pipe(_as_text, extract)
+        steps["age"] = of_age
+    if population.frozen_units:
+        if population.kind != "prior_recipients":
+            steps["reference"] = (people.reference >= 0)[batch.of_person]
+        unit = people.before(unit, -1)
+    steps["units"] = unit >= 0
+    if population.kind == "prior_recipients":
+        selected = _selected(people, population)
+        steps["population"] = people.ever(selected & people.history.receiving)
+    elif population.kind == "current_recipients":
+        steps["population"] = people.history.receiving
+    return Members(_chained(steps), unit, classes)
 
 
-def members(extract: Extract, population: Population) -> pl.DataFrame:
-    """Prior recipients with the unit and the codes they are frozen in.
+def _selected(people: People, population: Population) -> Flags:
+    """Rows of the months in which assistance makes a prior recipient."""
+    last = people.extract.number(people.extract.timing.pre_end)
+    first = last - (population.months or DEFAULT_SELECTION) + 1
+    flags: Flags = (people.batch.month >= first) & (people.batch.month <= last)
+    return flags
+
+
+def _chained(steps: Mapping[str, Flags]) -> dict[str, Flags]:
+    """Rows left after each step and all before it."""
+    kept: Flags | None = None
+    left = {}
+    for name, rows in steps.items():
+        kept = rows if kept is None else kept & rows
+        left[name] = kept
+    return left
+
+
+def check_coverage(extract: Extract, population: Population) -> None:
+    """Check that the register covers the periods that a population is chosen by.
 
     Raises
     ------
     UserError
         If the register begins after the selection window does.
     """
+    if population.kind != "prior_recipients":
+        return
     timing, months = extract.timing, population.months or DEFAULT_SELECTION
-    known = periods.number(timing.pre_end, timing.frequency) - periods.number(
-        extract.start, timing.frequency
-    )
+    known = extract.number(timing.pre_end) - extract.number(extract.held.first)
     if 0 <= known < months - 1:
+        frequency: Frequency = timing.frequency
         raise UserError(
             Problem(
                 f"prior_recipients: the {months} periods up to "
-                f"{periods.label(timing.pre_end, timing.frequency)} begin before the register, in "
-                f"{periods.label(extract.start, timing.frequency)}",
+                f"{periods.label(timing.pre_end, frequency)} begin before the register, in "
+                f"{periods.label(extract.held.first, frequency)}",
                 fix=f"set months to {known + 1} or less",
             )
         )
-    received = extract.register.filter(selection(population, timing), receiving())
-    at_reference = extract.register.filter(extract.at_reference(), of_age(), extract.in_units())
-    chosen = (
-        at_reference.select("person", "period", "unit", *extract.codes)
-        .join(received.select("person").unique(), on="person", how="semi")
-        .collect(engine="streaming")
-    )
-    _refuse_duplicates(chosen)
-    return chosen.drop("period")
-
-
-def spell_cells(extract: Extract, longest: int) -> pl.DataFrame:
-    """Sum months of the spell in progress over current recipients, by finest cell.
-
-    A spell is a run of periods with assistance, in whatever unit; a period without, or outside
-    the register, ends it. Lengths are top-coded at ``longest``. Before that many periods of the
-    register have passed, the length of a spell that was running at its start is not known: then
-    sums are missing for everybody, and only the persons are counted.
-
-    Parameters
-    ----------
-    longest
-        Months at which lengths are top-coded, KOSTRA's convention being 12.
-    """
-    timing = extract.timing
-    first = periods.shift(timing.first, 1 - longest, timing.frequency)
-    known_from = periods.shift(extract.start, longest - 1, timing.frequency)
-    recipients = (
-        extract.register.filter(receiving(), pl.col("period").is_between(first, timing.last))
-        .select(
-            "person", "period", "age", *(pl.col(c).cast(pl.Categorical) for c in _text(extract))
-        )
-        .collect(engine="streaming")
-    )
-    _refuse_duplicates(recipients)
-    parts = [
-        rows.filter(extract.in_window(), extract.in_units(), of_age())
-        .group_by(extract.keys)
-        .agg(outcomes.sums([_SPELL]))
-        for rows in _carried(recipients, longest, timing.frequency)
-    ]
-    empty = recipients.clear().with_columns(pl.lit(0).alias(SPELL))
-    found = pl.concat([empty.group_by(extract.keys).agg(outcomes.sums([_SPELL])), *parts])
-    known = pl.when(pl.col("period") >= known_from).then(pl.col(f"sum:{SPELL}"))
-    return found.with_columns(known.alias(f"sum:{SPELL}")).pipe(_as_text, extract)
-
-
-def _carried(
-    recipients: pl.DataFrame, longest: int, frequency: Frequency
-) -> Iterator[pl.DataFrame]:
-    """Yield each period's recipients with the length of their spell so far.
-
-    Lengths are carried from one period to the next: window functions over persons need many
-    times the memory and time.
-    """
-    before: tuple[date, pl.DataFrame] | None = None
-    for rows in recipients.sort("period").partition_by("period", maintain_order=True):
-        period = rows["period"][0]
-        if before is not None and before[0] == periods.shift(period, -1, frequency):
-            rows = rows.join(before[1], on="person", how="left")
-        else:
-            rows = rows.with_columns(pl.lit(None, dtype=pl.Int32).alias(SPELL))
-        length = (pl.col(SPELL).fill_null(0) + 1).clip(upper_bound=longest).cast(pl.Int32)
-        rows = rows.with_columns(length.alias(SPELL))
-        before = (period, rows.select("person", SPELL))
-        yield rows
-
-
-def _refuse_duplicates(rows: pl.DataFrame) -> None:
-    """Stop where a person has two rows in a period and would be counted twice, silently."""
-    twice = rows.filter(rows.select("person", "period").is_duplicated())
-    if twice.height:
-        person, period = twice.select("person", "period").sort("person", "period").row(0)
-        raise UserError(
-            f"the register has more than one row for person {person} in {period:%Y-%m}; give one "
-            "row per person and period"
-        )
-
-
-def _text(extract: Extract) -> tuple[str, ...]:
-    return ("unit", *extract.codes)
-
-
-def _as_text(frame: pl.DataFrame, extract: Extract) -> pl.DataFrame:
-    """Turn unit and codes into plain text, however the register encodes them."""
-    return frame.with_columns(pl.col(name).cast(pl.String) for name in _text(extract))

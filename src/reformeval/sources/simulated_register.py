@@ -1,14 +1,13 @@
-"""Make the register of the source `simulated`: two files, or two frames, of the same persons.
+"""Make the register of the source `simulated`, in buckets or as two frames, of the same persons.
 
 Persons are drawn in chunks of fixed size, each with its own generators spawned from the seed, and
-written as one row group each: memory does not grow with the register, and a chunk is the same
-whatever is drawn before it.
+written to their buckets: memory does not grow with the register, and a chunk is the same whatever
+is drawn before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -18,10 +17,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from reformeval.artefacts import atomically
+from reformeval.register import buckets
 from reformeval.register.schema import REGISTER
 from reformeval.sources import simulated_rates as rates
 from reformeval.sources.simulated import FAMILIES, ORIGINS, SEXES, SimulatedSource
@@ -151,8 +149,8 @@ class Simulation:
 def simulate(
     source: SimulatedSource,
     seed: int,
-    register: Path,
-    untreated: Path,
+    register: Sequence[Path],
+    untreated: Sequence[Path],
     progress: Callable[[str], None],
 ) -> None:
     """Write the register, and the untreated register of all who ever live in the treated unit.
@@ -160,35 +158,20 @@ def simulate(
     Parameters
     ----------
     source, seed
-        Together they fix every byte of both files.
+        Together with the number of buckets they fix every byte of all files.
     register, untreated
-        Parquet files; both are put in place only when they are complete.
+        The buckets (`register.buckets`) of either; put in place only when all are complete.
     progress
         Called with one line per chunk.
     """
     simulation = Simulation(source, seed)
-
-    def write_both(first: Path) -> None:
-        atomically(untreated, lambda second: _write(simulation, first, second, progress))
-
-    atomically(register, write_both)
-
-
-def _write(
-    simulation: Simulation, register: Path, untreated: Path, progress: Callable[[str], None]
-) -> None:
     rows = 0
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(
-                pq.ParquetWriter(path, _SCHEMA, compression="zstd", store_schema=False)
-            )
-            for path in (register, untreated)
-        ]
+    with buckets.writing(register, _SCHEMA) as first, buckets.writing(untreated, _SCHEMA) as second:
         for index in range(simulation.chunks):
-            for writer, table in zip(writers, simulation.chunk(index), strict=True):
-                writer.write_table(table, row_group_size=max(table.num_rows, 1))
-                rows += table.num_rows if writer is writers[0] else 0
+            with_effect, without = simulation.chunk(index)
+            first.write(with_effect)
+            second.write(without)
+            rows += with_effect.num_rows
             progress(f"chunk {index + 1} of {simulation.chunks}: {rows:,} person-months")
 
 

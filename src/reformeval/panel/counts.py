@@ -1,0 +1,204 @@
+"""Counting a bucket of a register: sums by finest cell, and the sample flow, that add up.
+
+What this gives for a register is the sum of what it gives for its buckets. The counts are not
+suppressed, so they stay with the register.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from reformeval.artefacts import Schema, atomically, read_table, write_table
+from reformeval.panel import outcomes
+from reformeval.panel.outcomes import Measure
+from reformeval.panel.populations import Extract, Members, People, members
+from reformeval.panel.sums import Sums, merged
+from reformeval.register import expression_polars
+from reformeval.register.batches import Batch, month_start
+from reformeval.register.groups import RegisterGroup
+from reformeval.spec import Outcome, Population
+
+FLOW: Schema = {
+    "population": pl.Int32,
+    "step": pl.String,
+    "persons": pl.Int64,
+    "person_periods": pl.Int64,
+}
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What was counted, additive over buckets.
+
+    Attributes
+    ----------
+    cells
+        One row per cell: ``population`` (its index among the wanted ones), the keys of
+        `Extract.keys`, and the columns of `Sums.table`.
+    flow
+        Persons and person-periods after each step towards each population (`FLOW`).
+    """
+
+    cells: pl.DataFrame
+    flow: pl.DataFrame
+
+    @classmethod
+    def together(cls, parts: Sequence[Counts], extract: Extract) -> Counts:
+        """Add up the counts of a register's buckets."""
+        cells = merged([part.cells for part in parts], ["population", *extract.keys])
+        flow = pl.concat(part.flow for part in parts)
+        return cls(cells, flow.group_by("population", "step", maintain_order=True).sum())
+
+    def write(self, cells: Path, flow: Path) -> None:
+        """Write both tables as Parquet."""
+        atomically(cells, lambda path: self.cells.write_parquet(path, compression="zstd"))
+        write_table(self.flow, flow, FLOW)
+
+    @classmethod
+    def read(cls, cells: Path, flow: Path) -> Counts:
+        """Read what `write` has written."""
+        return cls(pl.read_parquet(cells), read_table(flow, FLOW))
+
+    def lines(self) -> list[str]:
+        """Say what each step towards each population has left, for the log."""
+        return [
+            "person-months left: "
+            + ", ".join(f"{step} {rows:,}" for step, rows in steps["step", "person_periods"].rows())
+            for steps in self.flow.partition_by("population", maintain_order=True)
+        ]
+
+
+def populations(wanted: Iterable[Outcome]) -> list[Population]:
+    """List the populations of these outcomes, each once, in order."""
+    return list(dict.fromkeys(outcome.population for outcome in wanted))
+
+
+def columns(groups: Mapping[str, RegisterGroup], wanted: Sequence[Outcome]) -> tuple[str, ...]:
+    """Columns of a register that these outcomes are counted from."""
+    codes = sorted({name for group in groups.values() for name in group.needs})
+    always = ("person", "period", "unit", "age", "recipient")
+    return tuple(dict.fromkeys((*always, *codes, *outcomes.columns(wanted))))
+
+
+def count(
+    batches: Iterable[Batch], extract: Extract, wanted: Sequence[Outcome], progress: Progress
+) -> Counts:
+    """Count one bucket.
+
+    Parameters
+    ----------
+    batches
+        Batches of the bucket with the columns that `columns` names.
+    extract
+        The part of the register that is counted.
+    wanted
+        Outcomes, each with its population.
+    progress
+        Called with a line now and then.
+    """
+    tallies = [
+        _Tally(extract, population, [o for o in wanted if o.population == population])
+        for population in populations(wanted)
+    ]
+    rows = persons = 0
+    for batch in batches:
+        rows, persons = rows + len(batch), persons + len(batch.starts)
+        people = People(batch, extract)
+        for tally in tallies:
+            tally.add(people)
+        progress(f"{rows:,} person-months of {persons:,} persons read")
+    parts = [
+        tally.table().with_columns(population=pl.lit(i, pl.Int32))
+        for i, tally in enumerate(tallies)
+    ]
+    flow = [
+        {"population": i, "step": step, "persons": counted[0], "person_periods": counted[1]}
+        for i, tally in enumerate(tallies)
+        for step, counted in {"register": (persons, rows), **tally.flow}.items()
+    ]
+    return Counts(pl.concat(parts, how="diagonal"), pl.DataFrame(flow, schema=dict(FLOW)))
+
+
+class _Tally:
+    """The sums and the flow of one population."""
+
+    def __init__(self, extract: Extract, population: Population, wanted: Sequence[Outcome]) -> None:
+        self.flow: dict[str, tuple[int, int]] = {}
+        self._extract, self._population = extract, population
+        self._measures = outcomes.measures(wanted)
+        self._values = {name: (*group.values, None) for name, group in extract.groups.items()}
+        self._shape = (
+            len(extract.units),
+            len(extract.timing.periods),
+            *(len(values) for values in self._values.values()),
+        )
+        self._size = int(np.prod(self._shape))
+        self._sums = Sums(self._size, [measure.column for measure in self._measures])
+
+    def add(self, people: People) -> None:
+        """Add a batch."""
+        found = members(people, self._population)
+        starts = people.batch.starts
+        for step, rows in found.steps.items():
+            persons, months = self.flow.get(step, (0, 0))
+            anyone = np.logical_or.reduceat(rows, starts)
+            self.flow[step] = (persons + int(anyone.sum()), months + int(rows.sum()))
+        chosen = [*found.steps.values()][-1]
+        few = 2 * np.count_nonzero(chosen) < len(chosen)
+        cell = self._cell(people, found)
+        cell = cell[chosen] if few else np.where(chosen, cell, self._size)
+        self._sums.count(cell)
+        for measure in self._measures:
+            values, there = _values(people, measure)
+            if few:
+                values, there = values[chosen], None if there is None else there[chosen]
+            if measure.lower is not None or measure.upper is not None:
+                whole = values
+                values = np.clip(whole, measure.lower, measure.upper)
+                cut = values != whole if there is None else (values != whole) & there
+                self._sums.tick(f"cut:{measure.column}", cell[cut])
+                values = values if there is None else np.where(there, values, 0.0)
+            self._sums.add(measure.column, cell, values, there)
+
+    def table(self) -> pl.DataFrame:
+        """Cells with their keys."""
+        cells, sums = self._sums.table()
+        unit, period, *classes = np.unravel_index(cells, self._shape)
+        first = self._extract.number(self._extract.timing.first)
+        months = pl.Series([month_start(first + i) for i in range(self._shape[1])], dtype=pl.Date)
+        keys = {
+            "unit": pl.Series(self._extract.units, dtype=pl.String)[unit],
+            "period": months[period],
+        }
+        for (name, values), index in zip(self._values.items(), classes, strict=True):
+            keys[name] = pl.Series(values, dtype=pl.String)[index]
+        return pl.DataFrame(keys).hstack(sums)
+
+    def _cell(self, people: People, found: Members) -> NDArray[np.int64]:
+        """Cell of each row; of no meaning for rows that are not chosen."""
+        first = self._extract.number(self._extract.timing.first)
+        cell = found.unit * self._shape[1]
+        cell += people.batch.month - first
+        for name, size in zip(self._values, self._shape[2:], strict=True):
+            cell *= size
+            cell += found.classes[name]
+        return cell
+
+
+def _values(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Values of a measure for every row, and which are there."""
+    if measure.history is not None:
+        return people.history.column(measure.history, measure.months)
+    if measure.expression is None:
+        return people.batch.values(measure.column)
+    computed = expression_polars.column(measure.expression.tree).cast(pl.Float64)
+    found = people.batch.frame(measure.needs).select(computed).to_series()
+    return found.fill_null(0.0).to_numpy(), found.is_not_null().to_numpy()
