@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from reformeval import periods
-from reformeval.register import buckets
+from reformeval.register import bucket_names, buckets
 from reformeval.register.groups import RegisterGroup
 from reformeval.register.schema import REGISTER
 from reformeval.spec import Comparison, Group, Outcome, PanelSpec, Population, Step, Timing
@@ -66,7 +66,7 @@ def people(*frames: pl.DataFrame) -> pl.LazyFrame:
 
 def in_buckets(rows: pl.DataFrame, folder: Path, count: int) -> list[Path]:
     """Write person-months as a register of so many buckets."""
-    paths = [folder / f"{name}.parquet" for name in buckets.names(count)]
+    paths = [folder / f"{name}.parquet" for name in bucket_names.names(count)]
     table = rows.sort("person", "period").to_arrow()
     with buckets.writing(paths, table.schema) as writer:
         writer.write(table)

@@ -24,7 +24,7 @@ from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, sha256
-from reformeval.register import buckets
+from reformeval.register import bucket_names
 from reformeval.sources._register_keys import RegisterModel
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
 
@@ -107,7 +107,7 @@ class Plan:
     def _in_buckets(self, study: resolve.Study, folder: str, *suffixes: str) -> list[str]:
         """Files of every bucket in a folder of a register."""
         place = self.restricted / study.source_name / folder
-        names = buckets.names(self.buckets)
+        names = bucket_names.names(self.buckets)
         return [f"{place}/{name}.{suffix}" for suffix in suffixes for name in names]
 
     def cpi(self, wildcards: Wildcards) -> list[str]:

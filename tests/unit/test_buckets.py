@@ -13,7 +13,7 @@ from register_helpers import FIRST, GROUPS, RESIDENTS, in_buckets, month, person
 
 from reformeval.errors import UserError
 from reformeval.panel.from_register import build
-from reformeval.register import buckets
+from reformeval.register import bucket_names, buckets
 from reformeval.register.batches import read
 from reformeval.register.summary import SUMMARY, summarise, together
 
@@ -49,14 +49,14 @@ def test_buckets_hold_whole_persons_by_remainder(tmp_path: Path) -> None:
     ]
     persons = [pl.read_parquet(path)["person"].unique().to_list() for path in paths]
     assert [sorted(found) for found in persons] == [[3], [1, 7], [2]]
-    assert buckets.remainder(paths[1]) == (1, 3)
-    assert buckets.remainder(Path("register.parquet")) is None
-    assert buckets.remainder(Path("4-of-3.parquet")) is None
+    assert bucket_names.remainder(paths[1]) == (1, 3)
+    assert bucket_names.remainder(Path("register.parquet")) is None
+    assert bucket_names.remainder(Path("4-of-3.parquet")) is None
 
 
 def test_nothing_is_put_in_place_when_writing_fails(tmp_path: Path) -> None:
     table = PEOPLE.to_arrow()
-    paths = [tmp_path / f"{name}.parquet" for name in buckets.names(2)]
+    paths = [tmp_path / f"{name}.parquet" for name in bucket_names.names(2)]
     with pytest.raises(KeyError), buckets.writing(paths, table.schema) as writer:
         writer.write(table.drop_columns("person"))
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ import yaml
 from register_helpers import GROUPS, prior
 
 from reformeval.panel.from_register import build, truth
-from reformeval.register import buckets
+from reformeval.register import bucket_names
 from reformeval.register.schema import REGISTER, scan
 from reformeval.sources import simulated_rates as rates
 from reformeval.sources.simulated import CELLS, SimulatedSource
@@ -136,7 +136,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path: 
 
 
 def _paths(folder: Path, count: int) -> list[Path]:
-    return [folder / f"{name}.parquet" for name in buckets.names(count)]
+    return [folder / f"{name}.parquet" for name in bucket_names.names(count)]
 
 
 def test_a_chunk_does_not_depend_on_those_before_it() -> None:

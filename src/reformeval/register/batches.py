@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from reformeval import periods
 from reformeval.errors import Problem, UserError
-from reformeval.register import buckets
+from reformeval.register import bucket_names
 from reformeval.register.schema import check_columns
 
 Source = Path | pl.LazyFrame
@@ -174,7 +174,7 @@ def read(source: Source, columns: Iterable[str], rows: int | None = None) -> Ite
     cut: list[pa.RecordBatch] = []
     before: int | None = None
     done = 0
-    bucket = buckets.remainder(source) if isinstance(source, Path) else None
+    bucket = bucket_names.remainder(source) if isinstance(source, Path) else None
     for part in parts:
         if not part.num_rows:
             continue
@@ -314,7 +314,7 @@ def _check_bucket(batch: Batch, wanted: int, count: int) -> None:
     found = batch.person[batch.starts] % count
     if (found != wanted).any():
         wrong = batch.person[batch.starts][found != wanted]
-        belongs = buckets.names(count)[int(wrong[0] % count)]
+        belongs = bucket_names.names(count)[int(wrong[0] % count)]
         raise UserError(
             Problem(
                 f"{len(wrong):,} persons are in the wrong bucket: person {wrong[0]} belongs in "
