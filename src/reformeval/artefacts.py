@@ -105,6 +105,14 @@ COVARIANCE: Schema = {
     "event_j": pl.Int32,
     "value": pl.Float64,
 }
+PERSON_SUMS: Schema = {
+    "outcome": pl.String,
+    "group": pl.String,
+    "unit": pl.String,
+    "rows": pl.List(pl.Int64),
+    "moment": pl.List(pl.Float64),
+    "cross": pl.List(pl.Float64),
+}
 EFFECTS: Schema = {
     "reform": pl.String,
     "outcome": pl.String,

@@ -11,6 +11,7 @@ import polars as pl
 
 from reformeval import artefacts
 from reformeval.design import Bools, Design, Floats, cells
+from reformeval.estimators import _discover
 from reformeval.evidence import Estimated, Evidence, covered, treated_mean
 from reformeval.fit import Estimand
 from reformeval.intervals import Alternative, Band, Intervals, Status
@@ -142,7 +143,8 @@ def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, An
                     continue
                 row = {**series, **point, "estimate": estimate, **_uncertainty(which, s, e)}
                 if np.isnan(estimate):
-                    row |= _absent(one.design, s, estimand, trouble, evidence.spec.ci_level)
+                    why = trouble or _not_followed(one, s)
+                    row |= _absent(one.design, s, estimand, why, evidence.spec.ci_level)
                 row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
                 row["verdict"] = _verdict(row, evidence.spec.ci_level)
                 row["is_headline"] = first and _is_headline(evidence, one, s, estimand)
@@ -229,6 +231,17 @@ def _absent(
         "p_value_floor": 1.0,
         "n_persons": None,  # of cells that are suppressed for being small
     }
+
+
+def _not_followed(one: Estimated, s: int) -> tuple[str, str] | None:
+    """Status and reason where a method with person effects has no persons to follow."""
+    followed = one.fit is not None and np.isfinite(one.fit.estimate[s]).any()
+    if followed or one.spec.method not in _discover.NEEDS_PERSONS:
+        return None
+    return "refused", (
+        "person effects need a value of the same persons before and after: a share or a mean of "
+        "prior_recipients, linked by persons over all periods"
+    )
 
 
 def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tuple[str, str] | None:

@@ -20,6 +20,7 @@ from reformeval import discovery
 from reformeval.code_hash import PACKAGE, code_hash
 from reformeval.config import loader, resolve
 from reformeval.errors import UserError
+from reformeval.estimators import _discover
 from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
@@ -147,6 +148,13 @@ class Plan:
         simulated = self.studies[wildcards.reform].source.is_register
         return [f"results/{wildcards.reform}/truth.parquet"] if simulated else []
 
+    def person_sums(self, wildcards: Wildcards) -> list[str]:
+        """Name the sums over persons of every bucket, for a method with person effects."""
+        study = self.studies[wildcards.reform]
+        if resolve.estimate_spec(study, wildcards.label).method not in _discover.NEEDS_PERSONS:
+            return []
+        return self._in_buckets(study, f"person_sums/{study.name}", "parquet")
+
     def fits(self, wildcards: Wildcards) -> list[str]:
         """Every file of every fit of a reform."""
         folder = f"results/{wildcards.reform}/estimates"
@@ -166,7 +174,7 @@ class Plan:
         )
 
     def panel(self, wildcards: Wildcards) -> str:
-        """Slice of `check_data` and `build_truth`."""
+        """Slice of `check_data`, `build_truth` and `sum_persons`."""
         study = self.studies[wildcards.reform]
         return to_json(
             PanelJob(_source(study, **_used(study)), _bare_panel(resolve.panel_spec(study)))
@@ -217,6 +225,8 @@ class Plan:
         for label in study.reform.estimators:
             method = resolve.estimate_spec(study, label).method
             code[f"estimate_effects.{label}"] = _estimator_code(method)
+            if method in _discover.NEEDS_PERSONS:
+                code["sum_persons"] = self.code("sum_persons")(wildcards)
         if study.source.is_register:
             code |= {rule: self.code(rule)(wildcards) for rule in REGISTER_RULES}
         lock = PACKAGE.parents[1] / "requirements.lock"
@@ -234,7 +244,7 @@ class Plan:
             if rule == "estimate_effects":
                 spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
                 return _estimator_code(spec.method)
-            if rule in ("check_data", "count_cells", "build_truth"):
+            if rule in ("check_data", "count_cells", "build_truth", "sum_persons"):
                 return code_hash(job, *modules(self.studies[wildcards.reform].source.kind))
             if rule == "assess_effects":
                 return code_hash(job, *_modules("inference"), *_modules("diagnostics"))
@@ -281,10 +291,12 @@ def command(rule: str) -> str:
     """Give the shell command of a rule: its job, with the rule's params, inputs and outputs.
 
     The hash seed is fixed because pyfixest orders fixed effects by a set: standard errors would
-    differ in their last digits from run to run.
+    differ in their last digits from run to run. Threads of linear algebra that wait for each other
+    cost more than small matrices do.
     """
     return (
-        f"PYTHONHASHSEED=0 POLARS_MAX_THREADS={{threads}} python -m reformeval.jobs.{rule}"
+        "PYTHONHASHSEED=0 POLARS_MAX_THREADS={threads} OPENBLAS_NUM_THREADS={threads}"
+        f" python -m reformeval.jobs.{rule}"
         " --spec {params.spec:q} --in {input:q} --out {output:q} > {log:q} 2>&1"
     )
 

@@ -17,7 +17,7 @@ import yaml
 from reformeval import artefacts
 
 ROOT = Path(__file__).parents[2]
-LABELS = ("did", "event_study", "synthetic_control", "synthetic_did")
+LABELS = ("did", "event_study", "person_event_study", "synthetic_control", "synthetic_did")
 
 
 def write_project(folder: Path) -> None:
@@ -33,6 +33,7 @@ def write_project(folder: Path) -> None:
     reform["comparison"] = "all"
     reform["outcomes"] = {n: reform["outcomes"][n] for n in ("employed", "recipients_per_1000")}
     reform["groups"] = ["family"]
+    reform["estimators"] = {label: {} for label in LABELS}
     settings = {"seed": 7, "buckets": 2, "disclosure": {"min_persons": 5}}
     for name, content in {
         "config.yaml": settings,
@@ -102,6 +103,23 @@ def test_the_headline_is_there_with_an_interval(twice: tuple[Path, Path]) -> Non
     assert row["ci_low"] < row["estimate"] < row["ci_high"]
     assert row["truth"] is not None
     assert set(effects["estimator"]) == set(LABELS)
+
+
+def test_person_effects_are_estimated_where_persons_are_followed(twice: tuple[Path, Path]) -> None:
+    effects = pl.read_parquet(twice[0] / "results/bergen_2020/effects.parquet")
+    att = effects.filter(estimand="att", inference="permutation", band="pointwise")
+    rows = att.filter(estimator="person_event_study")
+    assert rows.height == att.filter(estimator="event_study").height
+    others = rows.filter(pl.col("outcome") == "recipients_per_1000")
+    assert set(others["status"]) == {"refused"}
+    assert others["reason"].str.contains("same persons before and after").all()
+    key = ["outcome", "group"]
+    own = rows.filter(outcome="employed").join(att.filter(estimator="event_study"), on=key)
+    assert own["estimate"].is_not_null().all()
+    # few leave the register in these 30 months, so that the two differ by little
+    gap = (own["estimate"] - own["estimate_right"]).abs()
+    assert (gap < own["std_error_right"]).all()
+    assert (gap > 0).all()
 
 
 def test_persons_stay_out_of_the_results(twice: tuple[Path, Path]) -> None:

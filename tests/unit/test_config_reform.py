@@ -294,7 +294,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     "weights": (
         "method: synthetic_control",
         "method: synthetic_control, weights: persons_pre",
-        "22: `estimators.sc.weights`: persons_pre is only for did and event_study",
+        "22: `estimators.sc.weights`: persons_pre is only for did, event_study and "
+        "person_event_study",
     ),
     "option": (
         "did: {}",
@@ -444,6 +445,24 @@ def test_population_of_a_table(tmp_path: Path) -> None:
     assert problems(tmp_path, text) == [
         f"{FILE}:3: `population`: the source cannot count residents"
     ]
+
+
+def test_person_effects_need_persons_to_follow(tmp_path: Path) -> None:
+    label = "did: {method: person_event_study}"
+    other = changed(BASE, "{outcome: employed,", "{outcome: recipients_per_1000,")
+    assert problems(tmp_path / "a", changed(other, "did: {}", label)) == [
+        f"{FILE}:19: `headline.outcome`: person_event_study cannot follow the persons of "
+        "'recipients_per_1000'"
+    ]
+    nobody = changed(BASE, "{kind: prior_recipients, months: 12}", "residents")
+    assert problems(tmp_path / "b", changed(nobody, "did: {}", label)) == [
+        f"{FILE}:21: `estimators.did`: no outcome has persons to follow"
+    ]
+    assert problems(tmp_path / "c", changed(TABLE, "{did: }", f"{{{label}}}")) == [
+        f"{FILE}:11: `estimators.did`: person_event_study follows persons, and the source is a "
+        "table"
+    ]
+    load(project(tmp_path / "d", changed(BASE, "did: {}", label)))
 
 
 def test_a_donor_may_adopt_after_the_window(tmp_path: Path) -> None:

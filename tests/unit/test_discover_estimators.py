@@ -11,7 +11,13 @@ from reformeval.estimators import _discover
 
 def test_methods_are_the_modules_without_underscore() -> None:
     found = _discover.methods()
-    assert {"did", "event_study", "synthetic_control", "synthetic_did"} <= set(found)
+    assert {
+        "did",
+        "event_study",
+        "person_event_study",
+        "synthetic_control",
+        "synthetic_did",
+    } <= set(found)
     assert list(found) == sorted(found)
     assert not any(name.startswith("_") for name in found)
 

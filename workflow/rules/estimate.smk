@@ -1,8 +1,36 @@
 # Points: what each estimator says about the reform and about every placebo.
 #
-# inputs:  results/<reform>/panel.parquet, units.parquet
+# inputs:  results/<reform>/panel.parquet, units.parquet; for person effects also the register
 # outputs: results/<reform>/estimates/<label>/: paths, draws, weights, covariance
-# steps:   estimate_effects, once per estimator label, with all outcomes and groups
+# steps:   sum_persons (person effects only), once per bucket of the register ->
+#          estimate_effects, once per estimator label, with all outcomes and groups
+
+
+rule sum_persons:
+    """Add up a bucket's persons by unit and period: all that person effects are fitted to."""
+    input:
+        bucket=rules.check_register.input.bucket,
+        summary=gather.register(
+            rules.check_register.output.summary,
+            allow_missing=True,
+        ),
+        checked=rules.check_data.output.data,
+        geography=plan.geography,
+        cpi=plan.cpi,
+    output:
+        sums=f"{plan.restricted}/{{source}}/person_sums/{{reform}}/{{scatteritem}}.parquet",
+    log:
+        "logs/{reform}/sum_persons.{source}.{scatteritem}.log",
+    benchmark:
+        "logs/{reform}/sum_persons.{source}.{scatteritem}.tsv"
+    wildcard_constraints:
+        source=plan.sources,
+    priority: 75
+    params:
+        spec=plan.panel,
+        code=plan.code("sum_persons"),
+    shell:
+        command("sum_persons")
 
 
 rule estimate_effects:
@@ -10,6 +38,7 @@ rule estimate_effects:
     input:
         panel=rules.build_panel.output.panel,
         units=rules.build_panel.output.units,
+        persons=plan.person_sums,
     output:
         paths="results/{reform}/estimates/{label}/paths.parquet",
         draws="results/{reform}/estimates/{label}/draws.parquet",

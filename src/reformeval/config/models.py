@@ -229,7 +229,9 @@ class Estimator(BaseModel):
 
     method: str | None = Field(None, description="file stem of the method; default: the label")
     weights: WeightKind = Field(
-        "equal", description="equal, or persons_pre: mean persons before (did and event_study)"
+        "equal",
+        description="equal, or persons_pre: mean persons before (did, event_study and"
+        " person_event_study)",
     )
 
     @property

@@ -28,7 +28,7 @@ from reformeval.sources.table import TableSource
 
 MAX_MONTHS_OUTCOME = "spell_months"
 _NEEDS_RESIDENTS = ("recipients", "recipients_per_1000")
-_WITH_PERSONS_PRE = ("did", "event_study")
+_WITH_PERSONS_PRE = ("did", "event_study", "person_event_study")
 
 
 def check(
@@ -68,6 +68,7 @@ def check(
     known = resolve.group_values(source, named) if source else {}
     _headline(document, keys, source, known)
     if source is not None:
+        _persons(document, keys, source)
         rules_time.check(document, keys, source)
         _outcomes(document, keys, source)
         # A mapping that cannot be had was reported as that.
@@ -362,7 +363,7 @@ def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None
             document.add(
                 (*path, "weights"),
                 f"`{dotted(path)}.weights`: persons_pre is only for "
-                f"{' and '.join(_WITH_PERSONS_PRE)}",
+                f"{', '.join(_WITH_PERSONS_PRE[:-1])} and {_WITH_PERSONS_PRE[-1]}",
                 "take it out",
             )
         if estimator.options:
@@ -387,6 +388,40 @@ def _weights(document: Document, keys: Mapping[str, Any], source: Source | None)
                 f"for {', '.join(without)}",
                 "name the column with persons in the source file "
                 f"(outcomes.{without[0]}.persons), or take the weights out",
+            )
+
+
+def _persons(document: Document, keys: Mapping[str, Any], source: Source) -> None:
+    """Ask for persons who can be followed, where a method has person effects."""
+    outcomes: Mapping[str, Outcome] = keys.get("outcomes") or {}
+    headline: Headline | None = keys.get("headline")
+    fix = "give it a share or a mean of prior_recipients, who are the same before and after"
+    for label, estimator in (keys.get("estimators") or {}).items():
+        method = estimator.method or label
+        if method not in _discover.NEEDS_PERSONS:
+            continue
+        path: Path = ("estimators", label)
+        followed = [
+            name
+            for name, outcome in outcomes.items()
+            if name in source.outcome_names()
+            and source.outcome_kind(name) != "count"
+            and (population := resolve.counted(source, name, outcome, keys.get("population")))
+            and population.kind == "prior_recipients"
+        ]
+        if not source.is_register:
+            document.add(
+                path,
+                f"`{dotted(path)}`: {method} follows persons, and the source is a table",
+                "use event_study, or a source with a register",
+            )
+        elif outcomes and not followed:
+            document.add(path, f"`{dotted(path)}`: no outcome has persons to follow", fix)
+        elif headline and headline.estimator == label and headline.outcome not in followed:
+            document.add(
+                ("headline", "outcome"),
+                f"`headline.outcome`: {method} cannot follow the persons of '{headline.outcome}'",
+                fix,
             )
 
 

@@ -7,6 +7,8 @@ from types import ModuleType
 from reformeval import discovery
 from reformeval.errors import UserError
 
+NEEDS_PERSONS = ("person_event_study",)  # methods that are fitted to sums over a register's persons
+
 
 def methods() -> tuple[str, ...]:
     """Names of all methods, in alphabetical order, without importing any."""

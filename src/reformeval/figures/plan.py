@@ -41,13 +41,16 @@ def planned(spec: ReportSpec) -> list[Planned]:
 def title_of(results: Results, figure: Planned) -> str:
     """Title of a figure, the same above it and in the report."""
     label = results.spec.outcome(figure.outcome).label if figure.outcome else ""
-    return say(f"figure.{figure.kind}.title", outcome=label, treated=results.treated_name)
+    told = {"outcome": label, "treated": results.treated_name}
+    if figure.label and results.spec.method_of(figure.label) == "person_event_study":
+        return say("figure.event_study.title_persons", **told)
+    return say(f"figure.{figure.kind}.title", **told)
 
 
 def _labels(spec: ReportSpec, kind: str) -> tuple[str, ...]:
     """Estimator labels a kind is drawn for; one empty label where it needs none."""
     if kind == "event_study":
-        return spec.labels_of("event_study")
+        return spec.labels_of("event_study") + spec.labels_of("person_event_study")
     if kind in ("synthetic_control", "gaps"):
         return tuple(e.label for e in spec.estimators if e.method in WITH_WEIGHTS)
     return ("",)

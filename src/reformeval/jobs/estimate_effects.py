@@ -1,12 +1,14 @@
 """Estimate every outcome in every group with one estimator, for the reform and all placebos.
 
-Inputs: ``panel.parquet`` and ``units.parquet``. Outputs: the four files of a fit under
-``estimates/<label>/``.
+Inputs: ``panel.parquet`` and ``units.parquet``, and for methods with person effects the sums of
+every bucket. Outputs: the four files of a fit under ``estimates/<label>/``.
 """
 
 from __future__ import annotations
 
-from reformeval import fit_files
+from dataclasses import replace
+
+from reformeval import fit_files, person_files
 from reformeval.artefacts import PANEL, UNITS, read_table
 from reformeval.assignments import in_space
 from reformeval.design import from_panel
@@ -18,7 +20,7 @@ from reformeval.spec import EstimateSpec, from_json
 def estimate_effects(call: Call) -> None:
     """Fit one estimator label of one reform."""
     spec = from_json(EstimateSpec, call.spec)
-    panel, units = call.inputs
+    panel, units, *sums = call.inputs
     design = from_panel(
         read_table(panel, PANEL),
         read_table(units, UNITS),
@@ -27,6 +29,8 @@ def estimate_effects(call: Call) -> None:
         spec.groups,
         spec.weights,
     )
+    if sums:
+        design = replace(design, persons=person_files.read(sums, design))
     assignments = in_space(design, spec.seed)
     log.info(
         "%s: %d series, %d units, %d periods, %d assignments",

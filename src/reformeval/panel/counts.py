@@ -157,7 +157,7 @@ class _Tally:
         cell = cell[chosen] if few else np.where(chosen, cell, self._size)
         self._sums.count(cell)
         for measure in self._measures:
-            values, there = _values(people, measure)
+            values, there = values_of(people, measure)
             if few:
                 values, there = values[chosen], None if there is None else there[chosen]
             if measure.lower is not None or measure.upper is not None:
@@ -193,7 +193,7 @@ class _Tally:
         return cell
 
 
-def _values(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Values of a measure for every row, and which are there."""
     if measure.history is not None:
         return people.history.column(measure.history, measure.months)

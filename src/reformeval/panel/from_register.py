@@ -92,10 +92,14 @@ def count(
     held
         What the whole register holds: which units are kept hangs on it.
     """
-    groups = _with_mappings(groups, spec)
-    extract = _extract(held, groups, spec, members(assign(held, spec)))
-    batches = read(source, counts.columns(extract.groups, spec.outcomes))
-    return counts.count(batches, extract, spec.outcomes, progress)
+    part = extract(held, groups, spec)
+    batches = read(source, counts.columns(part.groups, spec.outcomes))
+    return counts.count(batches, part, spec.outcomes, progress)
+
+
+def extract(held: Holdings, groups: Groups, spec: PanelSpec) -> Extract:
+    """Say which part of a register is counted: treated units and donors."""
+    return _extract(held, _with_mappings(groups, spec), spec, members(assign(held, spec)))
 
 
 def assemble(

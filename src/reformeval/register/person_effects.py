@@ -17,7 +17,7 @@ second pass over the residuals needs none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,14 +100,19 @@ def empty(clusters: int, columns: int) -> Sums:
 def accumulate(
     person: Ints, cluster: Ints, column: Ints, y: Floats, clusters: int, columns: int
 ) -> Sums:
-    """Sum the rows of whole persons.
+    """Sum the rows of whole persons; arguments as of `add`."""
+    return add(empty(clusters, columns), person, cluster, column, y)
+
+
+def add(total: Sums, person: Ints, cluster: Ints, column: Ints, y: Floats) -> Sums:
+    """Add the rows of further whole persons to sums, whose arrays are changed in place.
 
     Parameters
     ----------
     person
         (rows,) numbers; the rows of a person stand together.
     cluster, column
-        (rows,) indices below ``clusters`` and ``columns``. A person has one row per column.
+        (rows,) indices into the axes of the sums. A person has one row per column.
     y
         (rows,) outcome; rows where it is NaN are left out.
 
@@ -119,11 +124,10 @@ def accumulate(
     known = ~np.isnan(y)
     if not known.all():
         person, cluster, column, y = person[known], cluster[known], column[known], y[known]
-    total = empty(clusters, columns)
     starts = np.flatnonzero(np.diff(person, prepend=person[:1] - 1))
     if np.unique(person[starts]).size != starts.size:
         raise ValueError("the rows of a person must stand together")
-    persons = movers = 0
+    persons, movers = total.persons, total.movers
     for rows, first in _slices(starts, len(person)):
         count = np.diff(first, append=rows.stop - rows.start)
         several = count >= 2
@@ -136,7 +140,7 @@ def accumulate(
             column[rows][chosen],
             y[rows][chosen],
         )
-    return Sums(total.cross, total.moment, total.rows, persons, movers)
+    return replace(total, persons=persons, movers=movers)
 
 
 def _slices(starts: Ints, rows: int) -> Iterator[tuple[slice, Ints]]:
