@@ -38,6 +38,7 @@ rule all:
         ),
 
 
+include: "workflow/rules/link.smk"
 include: "workflow/rules/register.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/panel.smk"

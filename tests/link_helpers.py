@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 
 from reformeval.register import forms
+from reformeval.register.bucket_forms import FORMS
 from reformeval.register.link import link
 from reformeval.register.link_rules import LinkRules
 from reformeval.register.records import Record
-from reformeval.register.split import FORMS
 
 FIRST, LAST = date(2020, 1, 1), date(2021, 12, 1)
 COVERED = (FIRST, LAST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -211,6 +212,26 @@ def atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then put it in place at once."""
     with complete(path) as temporary:
         write(temporary)
+
+
+@contextmanager
+def complete_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that takes its place only when everything in it is written.
+
+    What a run that was killed left beside it is removed.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{folder.name}."
+    for left in folder.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.chmod(0o755)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(text: str, path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from reformeval import periods
 from reformeval.config import loader, resolve
 from reformeval.errors import Problem, UserError, did_you_mean
+from reformeval.sources.register import RegisterSource
 
 _KEY = re.compile(r"`([\w.]+)`")
 _SOURCE_KEY = re.compile(r"config key:? ([^();,]+)")
@@ -58,12 +59,13 @@ def _data(config: loader.Config, name: str) -> str:
     source = config.sources.get(name)
     if source is None:
         return "has faults"
-    path = loader.data_file(source, config.settings, config.root)
-    if path is None:
+    paths = loader.data_files(source, config.settings, config.root)
+    if not paths:
         return "made by the program"
-    if path.is_file():
-        return f"{path} is there"
-    return f"{path} is not there; {loader.whence(name, source)}"
+    if missing := loader.absent(source, config.settings, config.root):
+        return f"{missing}; {loader.whence(name, source)}"
+    more = f" and {len(paths) - 1} others are" if len(paths) > 1 else " is"
+    return f"{paths[0]}{more} there"
 
 
 def check(root: Path, reforms: Sequence[str], say: Say) -> int:
@@ -124,14 +126,17 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         say(f"{name}: not checked further: its source has faults")
         return []
     study = config.study(name)
-    path = loader.data_file(study.source, config.settings, config.root)
-    if path is None:
+    paths = loader.data_files(study.source, config.settings, config.root)
+    if not paths:
         say(f"{name}: config is right; its data is made and checked by the run")
         return []
-    if not path.is_file():
+    if missing := loader.absent(study.source, config.settings, config.root):
         whence = loader.whence(study.source_name, study.source)
-        say(f"{name}: config is right; {path} is not there, {whence}")
-        return []
+        say(f"{name}: config is right; {missing}, {whence}")
+        return _some_absent(paths)
+    if isinstance(study.source, RegisterSource):
+        return _check_files(name, study.source, loader.data_dir(config.settings, config.root), say)
+    (path,) = paths
     from reformeval.jobs._source import PanelJob, SourceSlice
     from reformeval.jobs.check_data import build
     from reformeval.panel.validate import validate
@@ -155,6 +160,33 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         f"{first} to {last}, adopted {periods.label(timing.adoption, timing.frequency)}"
     )
     return []
+
+
+def _some_absent(paths: Sequence[Path]) -> list[Problem]:
+    """Report files that are missing among others that are there; all missing is no fault."""
+    missing = [path for path in paths if not path.is_file()]
+    if len(missing) == len(paths):
+        return []
+    fix = "get it, or correct the keys file and years of its form"
+    return [Problem("the file is missing, and others of the source are there", str(path), fix)
+            for path in missing]  # fmt: skip
+
+
+def _check_files(name: str, source: RegisterSource, data: Path, say: Say) -> list[Problem]:
+    """Read the beginning of every form of a register; the run reads, links and checks the rest."""
+    from reformeval.sources.register_files import readings
+
+    problems: list[Problem] = []
+    for read in readings(source, data).values():
+        try:
+            next(iter(read()), None)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        say(f"{name}: the files do not fit:")
+    else:
+        say(f"{name}: config and columns of the files are right; the run links and checks them")
+    return problems
 
 
 def _tell(problems: Sequence[Problem], say: Say) -> None:

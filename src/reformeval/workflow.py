@@ -19,20 +19,25 @@ from typing import Any
 from reformeval import discovery
 from reformeval.code_hash import PACKAGE, code_hash
 from reformeval.config import loader, resolve
+from reformeval.config.models import Source
 from reformeval.errors import UserError
 from reformeval.estimators import _discover
 from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
-from reformeval.provenance import MadeFrom, sha256
+from reformeval.provenance import MadeFrom, fingerprint, sha256
 from reformeval.register import bucket_names
 from reformeval.sources._register_keys import RegisterModel
+from reformeval.sources.register import RegisterSource
+from reformeval.sources.simulated import SimulatedSource
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
+from reformeval.workflow_raw import RawPlan
 
-MAX_HASHED = 100_000_000  # bytes; as max-checksum-file-size of the profile
 FIT_FILES = ("paths", "draws", "weights", "covariance")
 RULES = ("check_data", "build_panel", "assess_effects", "draw_figures", "write_report")
-REGISTER_RULES = ("simulate_register", "check_register", "count_cells", "build_truth")
+REGISTER_RULES = ("check_register", "count_cells")
+SIMULATED_RULES = ("simulate_register", "build_truth")
+LINKED_RULES = ("split_register", "link_register")
 Wildcards = Any
 FromWildcards = Callable[[Wildcards], Any]
 
@@ -66,18 +71,44 @@ class Plan:
         return Path(self.config.settings.restricted_dir)
 
     @cached_property
-    def registers(self) -> dict[str, resolve.Study]:
-        """One study per simulated register, by the name of the source."""
-        return {s.source_name: s for s in self.studies.values() if s.source.is_register}
+    def simulated(self) -> dict[str, SimulatedSource]:
+        """Simulated sources that a reform is on, or that raw files are written from, by name."""
+        used = {study.source_name for study in self.studies.values()}
+        used |= self.raw.simulated_from
+        return {
+            name: source
+            for name, source in self.config.sources.items()
+            if name in used and isinstance(source, SimulatedSource)
+        }
+
+    @cached_property
+    def raw(self) -> RawPlan:
+        """What sources with raw register files need."""
+        studies = {
+            s.source_name: s for s in self.studies.values() if isinstance(s.source, RegisterSource)
+        }
+        return RawPlan(studies, self.restricted)
 
     def names(self, simulated: bool = False) -> str:
         """Pattern of the reforms' names, for a wildcard constraint."""
-        return _either(n for n, s in self.studies.items() if s.source.is_register or not simulated)
+        return _either(
+            n for n, s in self.studies.items() if s.source_name in self.simulated or not simulated
+        )
 
     @property
     def sources(self) -> str:
+        """Pattern of the names of all sources with a register."""
+        return _either({*self.simulated, *self.raw.studies})
+
+    @property
+    def simulated_sources(self) -> str:
         """Pattern of the simulated sources' names."""
-        return _either(self.registers)
+        return _either(self.simulated)
+
+    @property
+    def raw_sources(self) -> str:
+        """Pattern of the names of sources with raw register files."""
+        return _either(self.raw.studies)
 
     @property
     def any_label(self) -> str:
@@ -103,7 +134,16 @@ class Plan:
             *self._in_buckets(study, "summary", "parquet", "json"),
             *self._in_buckets(study, f"{counted}/cells", "parquet"),
             *self._in_buckets(study, f"{counted}/flow", "parquet"),
+            *self._records(study),
         ]
+
+    def _records(self, study: resolve.Study) -> list[str]:
+        """Files with what reading and linking raw files found."""
+        if study.source_name not in self.raw.studies:
+            return []
+        folder = f"{self.restricted}/{study.source_name}/records"
+        split = [f"{folder}/files.json", f"{folder}/split.parquet"]
+        return [*split, *self._in_buckets(study, "records", "parquet")]
 
     def _in_buckets(self, study: resolve.Study, folder: str, *suffixes: str) -> list[str]:
         """Files of every bucket in a folder of a register."""
@@ -129,13 +169,7 @@ class Plan:
         """
         if self.studies[wildcards.reform].source.is_register:
             return ""
-        path = Path(self.data(wildcards)[0])
-        if not path.exists():
-            return ""
-        facts = path.stat()
-        if facts.st_size > MAX_HASHED:
-            return f"{facts.st_size} bytes, {facts.st_mtime_ns}"
-        return sha256(path)
+        return fingerprint(Path(self.data(wildcards)[0]))
 
     def potential(self, wildcards: Wildcards) -> list[str]:
         """Name the buckets of the registers with and without the reform's effect."""
@@ -145,7 +179,7 @@ class Plan:
 
     def truth(self, wildcards: Wildcards) -> list[str]:
         """Name the true effects of a reform, where the source is simulated."""
-        simulated = self.studies[wildcards.reform].source.is_register
+        simulated = self.studies[wildcards.reform].source_name in self.simulated
         return [f"results/{wildcards.reform}/truth.parquet"] if simulated else []
 
     def person_sums(self, wildcards: Wildcards) -> list[str]:
@@ -165,19 +199,16 @@ class Plan:
         ]
 
     def register(self, wildcards: Wildcards) -> str:
-        """Slice of `simulate_register`."""
-        study = self.registers[wildcards.source]
-        return to_json(
-            RegisterJob(
-                _source(study, groups={}, outcomes={}, cpi=None, mappings=()), study.settings.seed
-            )
-        )
+        """Slice of `simulate_register` and `write_raw_forms`."""
+        source = self.simulated[wildcards.source]
+        told = _source(source, groups={}, outcomes={}, cpi=None, mappings=())
+        return to_json(RegisterJob(told, self.config.settings.seed))
 
     def panel(self, wildcards: Wildcards) -> str:
         """Slice of `check_data`, `build_truth` and `sum_persons`."""
         study = self.studies[wildcards.reform]
         return to_json(
-            PanelJob(_source(study, **_used(study)), _bare_panel(resolve.panel_spec(study)))
+            PanelJob(_source(study.source, **_used(study)), _bare_panel(resolve.panel_spec(study)))
         )
 
     def count(self, wildcards: Wildcards) -> str:
@@ -185,7 +216,7 @@ class Plan:
         study = self.studies[wildcards.reform]
         spec = _bare_panel(resolve.panel_spec(study))
         counted = replace(spec, min_persons=1, weighted_by_persons=False, cpi=None)
-        return to_json(PanelJob(_source(study, **_used(study)), counted))
+        return to_json(PanelJob(_source(study.source, **_used(study)), counted))
 
     def estimate(self, wildcards: Wildcards) -> str:
         """Slice of `estimate_effects`."""
@@ -227,14 +258,19 @@ class Plan:
             code[f"estimate_effects.{label}"] = _estimator_code(method)
             if method in _discover.NEEDS_PERSONS:
                 code["sum_persons"] = self.code("sum_persons")(wildcards)
-        if study.source.is_register:
-            code |= {rule: self.code(rule)(wildcards) for rule in REGISTER_RULES}
+        code |= {rule: self.code(rule)(wildcards) for rule in self._register_rules(study)}
         lock = PACKAGE.parents[1] / "requirements.lock"
         return MadeFrom(
             code=dict(sorted(code.items())),
             lock=sha256(lock) if lock.is_file() else None,
             seed=study.settings.seed,
         )
+
+    def _register_rules(self, study: resolve.Study) -> tuple[str, ...]:
+        """Rules that a reform's register is made by."""
+        if study.source_name in self.raw.studies:
+            return (*LINKED_RULES, *REGISTER_RULES)
+        return (*SIMULATED_RULES, *REGISTER_RULES) if study.source.is_register else ()
 
     def code(self, rule: str) -> FromWildcards:
         """Give the function from wildcards to the hash of a rule's code."""
@@ -315,7 +351,7 @@ def _modules(package: str) -> list[str]:
     return [f"reformeval.{package}.{name}" for name in discovery.names(package)]
 
 
-def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
+def _source(source: Source, **unused: Any) -> SourceSlice:
     """Take from a source what data is made from; what is told about it and unused is left out."""
     told: dict[str, Any] = {
         "title": "-",
@@ -324,9 +360,9 @@ def _source(study: resolve.Study, **unused: Any) -> SourceSlice:
         "notes": (),
         "value_labels": {},
     }
-    bare = study.source.model_copy(update=told | unused)
+    bare = source.model_copy(update=told | unused)
     content = bare.model_dump(mode="json", by_alias=True)
-    return SourceSlice(study.source.kind, content)
+    return SourceSlice(source.kind, content)
 
 
 def _used(study: resolve.Study) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def test_adding_a_source(tmp_path: Path) -> None:
     examples = blocks("adding-a-source.md", "yaml")
     for i, text in enumerate(examples):
         (tmp_path / f"config/sources/s{i}.yaml").write_text(text, encoding="utf-8")
-    assert len(load(tmp_path).sources) == len(examples) == 7
+    assert len(load(tmp_path).sources) == len(examples) == 9
 
 
 def test_the_reference_is_in_step() -> None:

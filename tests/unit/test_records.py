@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
-from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, write_table
+from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA
 from reformeval.register import records
 from reformeval.register.forms import Repair
 from reformeval.register.records import Record
@@ -16,28 +14,40 @@ def _unlinked(rule: str, count: int, of: int, source: str = "assistance") -> Rec
     return Record("unlinked", rule, source, count, of, "rows", f"Lost: {rule}.")
 
 
-def test_counts_of_buckets_add_up(tmp_path: Path) -> None:
+def test_counts_of_buckets_add_up() -> None:
     parts = [
         [_unlinked("not_resident", 4, 50), Record("rule", "a", "b", 0, None, "", "Rule.")],
         [_unlinked("not_resident", 9, 70), Record("rule", "a", "b", 0, None, "", "Rule.")],
         [records.of_repair(Repair("mended", "file.csv", 3, "Mended."))],
     ]
-    paths = [tmp_path / f"{index}.parquet" for index in range(len(parts))]
-    for path, part in zip(paths, parts, strict=True):
-        write_table(records.frame(part), path, SOURCE_DATA)
-    merged = records.merged(paths)
+    frames = [records.frame(part) for part in parts]
+    merged = records.merged(frames)
     assert merged.schema == pl.Schema(SOURCE_DATA)
     assert merged.select("kind", "rule", "source", "count", "of").rows() == [
         ("repair", "mended", "file.csv", 3, None),
         ("rule", "a", "b", 0, None),
         ("unlinked", "not_resident", "assistance", 13, 120),
     ]
-    assert merged.equals(records.merged(paths[::-1]))
+    assert merged.equals(records.merged(frames[::-1]))
 
 
 def test_small_counts_are_held_back_and_zero_is_not() -> None:
     given = records.frame([_unlinked(f"r{n}", n, 100) for n in (0, 1, 9, 10)])
     assert records.published(given, 10)["count"].to_list() == [0, None, None, 10]
+
+
+def test_lines_for_the_log_hold_small_counts_back() -> None:
+    given = [
+        _unlinked("none", 0, 100),
+        _unlinked("few", 3, 100),
+        _unlinked("some", 1200, 5000),
+        Record("rule", "residence", "population", 0, None, "", "Where a person lives."),
+    ]
+    assert list(records.lines(records.published(records.frame(given), 10), 10)) == [
+        "assistance, few: fewer than 10 rows. Lost: few.",
+        "assistance, some: 1,200 rows. Lost: some.",
+        "population, residence: Where a person lives.",
+    ]
 
 
 def test_the_flow_tells_what_is_left_after_each_step() -> None:
@@ -49,7 +59,7 @@ def test_the_flow_tells_what_is_left_after_each_step() -> None:
         _unlinked("not_in_population", 5, 500, "earnings"),
         _unlinked("no_id", 0, 70, "population"),
     ]
-    flow = records.flow(records.published(records.frame(given), 10))
+    flow = records.linking_flow(records.published(records.frame(given), 10))
     assert flow.schema == pl.Schema(SAMPLE_FLOW)
     columns = ("population", "step", "person_periods", "person_periods_lost")
     assert flow.select(columns).rows() == [

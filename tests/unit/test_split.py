@@ -19,7 +19,6 @@ from reformeval.register.split import Readings, SplitRules, split
 RULES = SplitRules(
     LinkRules(FIRST, LAST, "january", "on_16th", COVERED, COVERED),
     buckets=3,
-    units=frozenset({"A", "B"}),
     names={"population": "people/{year}.csv"},
 )
 MONTHS = [f"{year}-{m:02d}" for year in (2020, 2021) for m in range(1, 13)]
@@ -108,24 +107,6 @@ def test_months_without_a_row_stop(tmp_path: Path) -> None:
 def test_months_outside_what_the_files_cover_may_be_empty(tmp_path: Path) -> None:
     link = replace(RULES.link, assistance=(FIRST, LAST.replace(year=2020)))
     split(readings(assistance=CASES[:12]), tmp_path, replace(RULES, link=link))
-
-
-def test_unknown_municipalities_stop_with_their_count(tmp_path: Path) -> None:
-    people = [*PEOPLE, snapshot("e", 2020, "X1"), snapshot("f", 2020, "")]
-    with pytest.raises(UserError) as error:
-        split(readings(population=people), tmp_path, RULES)
-    told = [str(problem).splitlines()[0] for problem in error.value.problems]
-    assert told == [
-        "people/{year}.csv: column unit: 1 rows have no unit",
-        "people/{year}.csv: column unit: 1 rows have 1 codes that are not among units: X1",
-    ]
-    (tmp_path / "other").mkdir()
-    split(readings(population=people[:-1]), tmp_path / "other", replace(RULES, units=None))
-
-
-def test_who_pays_may_be_any_municipality(tmp_path: Path) -> None:
-    split(readings(assistance=[*CASES, case("a", "2020-01", unit="X1")]), tmp_path, RULES)
-    assert rows(tmp_path, "assistance").height == 25
 
 
 def test_several_files_of_a_form_and_their_repairs(tmp_path: Path) -> None:

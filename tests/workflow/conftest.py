@@ -1,5 +1,6 @@
-"""Fixtures of `small_project` for every test here."""
+"""Fixtures of `small_project` and `raw_project` for every test here."""
 
+from raw_project import linked_once
 from small_project import finished, project
 
-__all__ = ["finished", "project"]
+__all__ = ["finished", "linked_once", "project"]

@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,21 +170,19 @@ def copy_program(folder: Path) -> None:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small project after one run; never edited."""
-    base = tmp_path_factory.mktemp("finished")
+def run_once(base: Path, write: Callable[[Path], None]) -> Project:
+    """Write a project and a copy of the program, and run it."""
     copy_program(base / "program")
-    write_project(base / "project")
+    write(base / "project")
     project = Project(base / "project", base / "program")
     run = project.run()
     assert run.status == 0, run.text
     return project
 
 
-@pytest.fixture
-def project(finished: Project, tmp_path: Path) -> Iterator[Project]:
-    """A copy of the finished project that a test may edit.
+@contextmanager
+def copied(finished: Project, tmp_path: Path) -> Iterator[Project]:
+    """Give a copy of a finished project that a test may edit.
 
     The program stays in its place, because its templates are inputs by path; what a test edits
     there is put back, with its date.
@@ -194,3 +193,16 @@ def project(finished: Project, tmp_path: Path) -> Iterator[Project]:
     yield Project(tmp_path / "project", finished.program)
     shutil.rmtree(finished.program / "src")
     shutil.copytree(kept, finished.program / "src")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small project after one run; never edited."""
+    return run_once(tmp_path_factory.mktemp("finished"), write_project)
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Iterator[Project]:
+    """A copy of the finished project that a test may edit."""
+    with copied(finished, tmp_path) as project:
+        yield project

@@ -2,7 +2,7 @@
 #
 # inputs:  none; the source's description in config/sources/
 # outputs: <restricted_dir>/<source>/: register/, register_untreated/, summary/, counts/<reform>/
-# steps:   simulate_register -> check_register -> count_cells
+# steps:   simulate_register (or link.smk) -> check_register -> count_cells
 #
 # A register that is simulated lies where a real one would: outside results/, never published. So
 # do the summaries and the counts, which are not suppressed.
@@ -24,7 +24,7 @@ rule simulate_register:
     benchmark:
         "logs/{source}/simulate_register.tsv"
     wildcard_constraints:
-        source=plan.sources,
+        source=plan.simulated_sources,
     priority: 100
     threads: 16
     params:

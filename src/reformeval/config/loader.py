@@ -15,6 +15,7 @@ from reformeval.config.resolve import Study
 from reformeval.config.yaml_marks import Document, read
 from reformeval.errors import Problem, UserError, did_you_mean
 from reformeval.geography import files
+from reformeval.sources.register import RegisterSource
 
 SETTINGS_FILE = "config/config.yaml"
 REFORMS_DIR = "config/reforms"
@@ -114,6 +115,8 @@ def load_leniently(root: Path) -> tuple[Config, list[Problem]]:
         for name, document in source_documents.items()
         if (source := _source(document, known)) is not None
     }
+    for name, source in sources.items():
+        rules_source.check_simulated(source_documents[name], source, sources)
     reforms = {
         name: reform
         for name, document in reform_documents.items()
@@ -154,6 +157,31 @@ def data_file(source: Source, settings: Settings, root: Path | str = ".") -> Pat
     return None if name is None else data_dir(settings, root) / name
 
 
+def data_files(source: Source, settings: Settings, root: Path | str = ".") -> list[Path]:
+    """Return all files that a source reads; none for a source that makes its data itself.
+
+    A pattern stands for the files that it finds, or for itself where it finds none.
+    """
+    if not isinstance(source, RegisterSource):
+        path = data_file(source, settings, root)
+        return [] if path is None else [path]
+    if source.simulated_from is not None:
+        return []
+    folder = data_dir(settings, root)
+    return [
+        path
+        for name in source.files()
+        for path in (sorted(folder.glob(name)) if "*" in name else ()) or [folder / name]
+    ]
+
+
+def absent(source: Source, settings: Settings, root: Path | str = ".") -> str:
+    """Name the first file of a source that is not there, and how many; empty if all are."""
+    missing = [path for path in data_files(source, settings, root) if not path.is_file()]
+    more = f" nor are {len(missing) - 1} others" if len(missing) > 1 else ""
+    return f"{missing[0]} is not there{more}" if missing else ""
+
+
 def cpi_file(study: Study, root: Path | str = ".") -> Path | None:
     """Return the price index that a reform is deflated by; None where no outcome is."""
     table = resolve.cpi(study)
@@ -184,20 +212,20 @@ def left_out(config: Config) -> dict[str, str]:
     out: dict[str, str] = {}
     for name in config.selected:
         study = config.study(name)
-        path = data_file(study.source, config.settings, config.root)
+        missing = absent(study.source, config.settings, config.root)
         index = cpi_file(study, config.root)
-        if path is not None and not path.is_file():
+        if missing:
             where = whence(study.source_name, study.source)
-            out[name] = f"reformeval: {name} left out: {path} is not there; {where}"
+            out[name] = f"reformeval: {name} left out: {missing}; {where}"
         elif index is not None and not index.is_file():
             where = f"it is the price index of the source {study.source_name} (cpi.file)"
             out[name] = f"reformeval: {name} left out: {index} is not there; {where}"
         else:
             path = geography_needed(study, config.root)
-            absent = [part for part in files.parts(path) if not part.is_file()] if path else []
-            if absent:
+            lacking = [part for part in files.parts(path) if not part.is_file()] if path else []
+            if lacking:
                 where = "get it with: reformeval geography --fetch"
-                out[name] = f"reformeval: {name} left out: {absent[0]} is not there; {where}"
+                out[name] = f"reformeval: {name} left out: {lacking[0]} is not there; {where}"
     return out
 
 

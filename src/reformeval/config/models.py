@@ -11,13 +11,18 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import MinLen
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
 from reformeval.spec import PopulationKind, SplitRule, WeightKind
 
-Source = SimulatedSource | TableSource | StatBankSource
-SOURCE_KINDS: dict[str, type[SimulatedSource] | type[TableSource] | type[StatBankSource]] = {
+Source = RegisterSource | SimulatedSource | TableSource | StatBankSource
+SOURCE_KINDS: dict[
+    str,
+    type[RegisterSource] | type[SimulatedSource] | type[TableSource] | type[StatBankSource],
+] = {
+    "register": RegisterSource,
     "simulated": SimulatedSource,
     "statbank": StatBankSource,
     "table": TableSource,

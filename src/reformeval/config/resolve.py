@@ -268,7 +268,7 @@ def report_spec(study: Study) -> ReportSpec:
             notes=source.notes,
         ),
         value_labels=_value_labels(study),
-        is_simulated=source.kind == "simulated",
+        is_simulated=source.is_simulated,
         config=resolved_yaml(study),
         seed=study.settings.seed,
     )

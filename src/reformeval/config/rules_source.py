@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reformeval import periods
 from reformeval.config.mappings import Named
 from reformeval.config.models import Source
 from reformeval.config.yaml_marks import Document, Path, dotted
@@ -11,6 +12,7 @@ from reformeval.errors import UserError, did_you_mean
 from reformeval.register.columns import Kind
 from reformeval.register.expressions import parse
 from reformeval.sources._register_keys import OUTCOMES, DefinedOutcome, RegisterModel
+from reformeval.sources.register import RegisterSource
 
 
 def check(document: Document, source: Source, mappings: Mapping[str, Named]) -> None:
@@ -54,6 +56,39 @@ def _offered(document: Document, source: RegisterModel, mappings: Mapping[str, N
                 f"`mappings`: '{name}' reads {', '.join(lacks)}, which the register does not have",
                 "take it out",
             )
+
+
+def check_simulated(document: Document, source: Source, sources: Mapping[str, Source]) -> None:
+    """Report a register that is to be read from what is no simulated source.
+
+    Parameters
+    ----------
+    document
+        The source file; problems are added to it.
+    source
+        Its model.
+    sources
+        All sources that could be read.
+    """
+    if not isinstance(source, RegisterSource) or source.simulated_from is None:
+        return
+    name = source.simulated_from
+    simulated = [other for other, one in sources.items() if one.kind == "simulated"]
+    if name not in simulated:
+        document.add(
+            ("simulated_from",),
+            f"`simulated_from`: there is no simulated source '{name}'",
+            did_you_mean(name, simulated),
+        )
+        return
+    own, made = source.period_range(), sources[name].period_range()
+    if own != made and made is not None:
+        first, last = (periods.label(end, "month") for end in made)
+        document.add(
+            ("period",),
+            f"`period`: the register of {name} has {first} to {last}",
+            f"write {{from: {first}, to: {last}}}",
+        )
 
 
 def _defined(

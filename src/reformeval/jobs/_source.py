@@ -26,6 +26,9 @@ _KINDS = {
     "simulated": (
         "reformeval.sources.simulated", "SimulatedSource", "reformeval.panel.from_register"
     ),
+    "register": (
+        "reformeval.sources.register", "RegisterSource", "reformeval.panel.from_register"
+    ),
     "statbank": (
         "reformeval.sources.statbank", "StatBankSource", "reformeval.panel.from_statbank"
     ),
@@ -82,6 +85,15 @@ class RegisterJob:
 
     source: SourceSlice
     seed: int
+
+
+@dataclass(frozen=True)
+class SplitJob:
+    """What `split_register` reads; ``data`` is the folder that files are relative to."""
+
+    source: SourceSlice
+    data: str
+    buckets: int
 
 
 def modules(kind: str) -> tuple[str, str]:

@@ -1,20 +1,32 @@
 """Build a reform's panel aside and check it, before any earlier result is touched.
 
 Inputs: the source's data file, or what was counted in the buckets of its register (`count_cells`)
-and their summaries; the price index that outcomes are deflated by, and the changes of units over
-time. Outputs: panel, units and sample flow under ``.reformeval/checked/<reform>/``, for
-`build_panel` to put among the results, and the hashes of the data, for the report. Where the data
-is bad this job fails, and everything under ``results/`` stays as it was.
+with their summaries and the records of linking; the price index that outcomes are deflated by, and
+the changes of units over time. Outputs: panel, units, sample flow and what was done to the data,
+under ``.reformeval/checked/<reform>/``, for `build_panel` to put among the results, and the hashes
+of the data, for the report. Where the data is bad this job fails, and everything under
+``results/`` stays as it was.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from reformeval.artefacts import PANEL, SAMPLE_FLOW, SOURCE_DATA, UNITS, write_json, write_table
+import polars as pl
+
+from reformeval.artefacts import (
+    PANEL,
+    SAMPLE_FLOW,
+    SOURCE_DATA,
+    UNITS,
+    read_table,
+    write_json,
+    write_table,
+)
 from reformeval.errors import UserError
 from reformeval.geography.moved import classification
 from reformeval.jobs._cli import Call, log, run
@@ -22,7 +34,7 @@ from reformeval.jobs._source import PanelJob, prices
 from reformeval.panel.result import PanelResult
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
-from reformeval.register.records import frame, published
+from reformeval.register.records import frame, lines, linking_flow, merged, published
 from reformeval.spec import from_json
 
 _OF_BUCKETS = (
@@ -30,6 +42,8 @@ _OF_BUCKETS = (
     ("summary", ".json"),
     ("cells", ".parquet"),
     ("flow", ".parquet"),
+    ("records", ".parquet"),
+    ("records", ".json"),
 )
 
 
@@ -49,14 +63,20 @@ def check_data(call: Call) -> None:
         result.panel["value"].null_count(),
         ", ".join(f"{count} {role}" for role, count in sorted(roles.items())),
     )
-    for record in result.found:
-        log.info("%s: %s", record.rule, record.message)
     write_table(result.panel, panel, PANEL)
     write_table(result.units, units, UNITS)
-    write_table(result.flow, flow, SAMPLE_FLOW)
-    records = published(frame(result.found), job.panel.min_persons)
-    write_table(records, found, SOURCE_DATA)
+    records = merged([*_read(call.within("records")), frame(result.found)])
+    shown = published(records, job.panel.min_persons)
+    for line in lines(shown, job.panel.min_persons):
+        log.info(line)
+    write_table(pl.concat([linking_flow(shown), result.flow]), flow, SAMPLE_FLOW)
+    write_table(shown, found, SOURCE_DATA)
     write_json(_hashes(call), data)
+
+
+def _read(records: Sequence[Path]) -> list[pl.DataFrame]:
+    """Read what reading and linking raw files found; small counts are still in it."""
+    return [read_table(path, SOURCE_DATA) for path in records]
 
 
 def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
@@ -90,7 +110,7 @@ def _hashes(call: Call) -> dict[str, str]:
     made = [call.within(folder, suffix) for folder, suffix in _OF_BUCKETS]
     known = {path for paths in made for path in paths}
     found = {path.name: sha256(path) for path in call.inputs if path not in known}
-    for path in call.within("summary", ".json"):
+    for path in (*call.within("records", ".json"), *call.within("summary", ".json")):
         found |= json.loads(path.read_text("utf-8"))
     return found
 

@@ -6,14 +6,13 @@ A record never names a person. Records of all files and buckets, added up, are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, read_table, table
+from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, table
 from reformeval.register.forms import Repair
 
 Kind = Literal["repair", "unlinked", "count", "rule"]
@@ -60,13 +59,13 @@ def frame(records: Iterable[Record]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(SOURCE_DATA), orient="row")
 
 
-def merged(files: Iterable[Path]) -> pl.DataFrame:
-    """Add up the records of several files: one row per rule, source and message."""
-    found = pl.concat([read_table(path, SOURCE_DATA) for path in files])
+def merged(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add up the records of files, buckets and stages: one row per rule, source and message."""
     keys = ("kind", "rule", "source", "unit", "message")
     known = pl.when(pl.col("of").count() > 0).then(pl.col("of").sum()).alias("of")
     return (
-        found.group_by(keys, maintain_order=True)
+        pl.concat(parts)
+        .group_by(keys, maintain_order=True)
         .agg(pl.col("count").sum(), known)
         .sort("kind", "source", "rule", "message")
         .select(list(SOURCE_DATA))
@@ -87,7 +86,26 @@ def published(records: pl.DataFrame, min_count: int) -> pl.DataFrame:
     return records.with_columns(pl.when(~small).then("count").alias("count"))
 
 
-def flow(records: pl.DataFrame) -> pl.DataFrame:
+def lines(records: pl.DataFrame, min_count: int) -> Iterator[str]:
+    """Say each published record that touched a row, or that is a choice, for a log.
+
+    Parameters
+    ----------
+    records
+        Published records.
+    min_count
+        Smallest count that is shown.
+    """
+    for row in records.filter(pl.col("count").is_null() | (pl.col("count") > 0)).iter_rows(
+        named=True
+    ):
+        number = f"fewer than {min_count}" if row["count"] is None else f"{row['count']:,}"
+        yield f"{row['source']}, {row['rule']}: {number} {row['unit']}. {row['message']}"
+    for row in records.filter(pl.col("kind") == "rule").iter_rows(named=True):
+        yield f"{row['source']}, {row['rule']}: {row['message']}"
+
+
+def linking_flow(records: pl.DataFrame) -> pl.DataFrame:
     """Give what was lost between the raw files and the register as steps of a sample flow.
 
     Parameters

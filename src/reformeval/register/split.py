@@ -18,28 +18,13 @@ from typing import Any
 import polars as pl
 
 from reformeval import periods
-from reformeval.artefacts import Schema
 from reformeval.errors import Problem, UserError
-from reformeval.register.forms import (
-    ASSISTANCE,
-    EXIT,
-    JOB,
-    PERSON_MONTH,
-    RESIDENCE,
-    SNAPSHOT,
-    Reading,
-)
+from reformeval.register import bucket_names
+from reformeval.register.bucket_forms import FORMS
+from reformeval.register.forms import Reading
 from reformeval.register.link_rules import LinkRules
 from reformeval.register.records import Record, of_repair
 
-FORMS: Mapping[str, Schema] = {
-    "population": SNAPSHOT,
-    "residence_spells": RESIDENCE,
-    "exits": EXIT,
-    "assistance": ASSISTANCE,
-    "earnings": JOB,
-    "person_months": PERSON_MONTH,
-}
 # Forms that say who is in the population; persons of others are looked up there.
 POPULATION = ("population", "residence_spells", "person_months")
 _UNLINKED = "unlinked"
@@ -57,8 +42,6 @@ class SplitRules:
         Months of the register and of each form.
     buckets
         Into how many buckets persons are split.
-    units
-        Codes of municipalities that may occur; None: any.
     max_unlinked
         Largest share of cases, and of jobs, that may belong to nobody in the population.
     names
@@ -67,20 +50,8 @@ class SplitRules:
 
     link: LinkRules
     buckets: int
-    units: frozenset[str] | None = None
     max_unlinked: float = 1.0
     names: Mapping[str, str] = field(default_factory=dict)
-
-
-def bucket_name(index: int, buckets: int) -> str:
-    """Name a bucket as Snakemake names scattered items.
-
-    Examples
-    --------
-    >>> bucket_name(0, 8)
-    '1-of-8'
-    """
-    return f"{index + 1}-of-{buckets}"
 
 
 def split(
@@ -110,8 +81,8 @@ def split(
     Raises
     ------
     UserError
-        If a form is empty in a month or year that it should cover, has units that are not known,
-        or too many rows that belong to nobody.
+        If a form is empty in a month or year that it should cover, or has too many rows that
+        belong to nobody.
     """
     records: list[Record] = []
     problems: list[Problem] = []
@@ -131,26 +102,11 @@ def split(
             progress(f"{form}: {counted['rows'].sum():,} rows")
             records += _unlinked(form, counted, rules, problems)
             problems += _empty(form, counted, rules)
-            problems += _unknown_units(folder, form, rules)
         for left in folder.glob(f"{_UNLINKED}/*/*.parquet"):
             left.unlink()
     if problems:
         raise UserError(problems)
     return records
-
-
-def load(folder: Path, bucket: str, forms: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """Read a bucket of the forms that `split` wrote; a form without rows in it is empty.
-
-    ``exits`` are always there: without files nobody dies or emigrates.
-    """
-    found = {}
-    for form in dict.fromkeys([*forms, *(() if "person_months" in forms else ("exits",))]):
-        files = sorted((folder / bucket / form).glob("*.parquet"))
-        schema = {**FORMS[form], "person": pl.Int64}
-        empty = pl.DataFrame(schema=schema)
-        found[form] = pl.read_parquet(files).drop("no_id") if files else empty
-    return found
 
 
 def _keep(readings: Iterable[Reading], folder: Path, records: list[Record]) -> list[pl.LazyFrame]:
@@ -194,9 +150,11 @@ def _partition(
         (pl.col("number") % rules.buckets).cast(pl.Int32).alias("bucket"),
     )
 
+    names = bucket_names.names(rules.buckets)
+
     def path(file: Any) -> Path:
         bucket = file.partition_keys["bucket"][0]
-        name = _UNLINKED if bucket is None else bucket_name(bucket, rules.buckets)
+        name = _UNLINKED if bucket is None else names[bucket]
         return Path(name, form, f"{index}.parquet")
 
     numbered.drop("number").sink_parquet(
@@ -308,36 +266,3 @@ def _empty(form: str, counted: pl.DataFrame, rules: SplitRules) -> list[Problem]
             fix="give the files of these periods, or say which periods the files cover",
         )
     ]
-
-
-def _unknown_units(folder: Path, form: str, rules: SplitRules) -> list[Problem]:
-    """Report units of residence that are not declared; who pays may be any municipality."""
-    scanned = _scan(folder, form)
-    if form not in POPULATION or scanned is None:
-        return []
-    counts = scanned.group_by("unit").agg(pl.len().alias("rows")).collect(engine="streaming")
-    blank = pl.col("unit").is_null() | (pl.col("unit") == "")
-    problems = []
-    if rows_without := int(counts.filter(blank)["rows"].sum()):
-        problems.append(
-            Problem(
-                f"column unit: {rows_without:,} rows have no unit",
-                where=_where(form, rules),
-                fix="give every row the code of a municipality",
-            )
-        )
-    if rules.units is None:
-        return problems
-    unknown = counts.filter(~blank, ~pl.col("unit").is_in(list(rules.units))).sort("unit")
-    if unknown.height:
-        codes = unknown["unit"].to_list()
-        shown = ", ".join(codes[:_SHOWN]) + (" …" if len(codes) > _SHOWN else "")
-        problems.append(
-            Problem(
-                f"column unit: {unknown['rows'].sum():,} rows have {len(codes)} codes that are "
-                f"not among units: {shown}",
-                where=_where(form, rules),
-                fix="add them to units, or set other_units: keep",
-            )
-        )
-    return problems

@@ -93,6 +93,11 @@ class SourceModel(BaseModel, ABC):
                 )
         return self
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no real person is behind the data."""
+        return False
+
     @abstractmethod
     def outcome_names(self) -> frozenset[str]:
         """Outcomes that a reform may name."""

@@ -152,6 +152,11 @@ class SimulatedSource(RegisterModel):
             raise ValueError("a group variable cannot be called 'all'")
         return self
 
+    @property
+    def is_simulated(self) -> bool:
+        """No real person is behind the data."""
+        return True
+
     def group_values(self) -> dict[str, tuple[str, ...]]:
         """Group variables and their values."""
         return {name: tuple(group.values) for name, group in self.groups.items()}
