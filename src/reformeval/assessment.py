@@ -10,6 +10,7 @@ import polars as pl
 from reformeval import artefacts, discovery, effects, fit_files
 from reformeval.design import from_panel
 from reformeval.evidence import Estimated, Evidence
+from reformeval.inference import _router
 from reformeval.spec import AssessSpec, EstimateSpec
 
 
@@ -86,12 +87,12 @@ def _estimated(
 ) -> Estimated:
     design = from_panel(panel, units, one.timing, one.outcomes, one.groups, one.weights)
     fit = fit_files.read(folder, design)
+    methods = _router.chosen(spec.inference)
     sizes = {outcome.name: outcome.smallest_effect_of_interest for outcome in spec.outcomes}
     margin = np.array(
         [np.nan if sizes[s.outcome] is None else sizes[s.outcome] for s in design.series],
         dtype=np.float64,
     )
-    methods = {name: discovery.load("inference", name) for name in discovery.names("inference")}
     return Estimated(
         spec=one,
         design=design,
@@ -100,7 +101,9 @@ def _estimated(
             found for method in methods.values()
             for found in method.infer(design, fit, spec.ci_level)
         ),
+        chosen=_router.headline(design, fit, spec.inference, spec.ci_level),
         equivalence={
-            name: method.equivalence(design, fit, margin) for name, method in methods.items()
+            name: method.equivalence(design, fit, margin)
+            for name, method in methods.items() if hasattr(method, "equivalence")
         },
     )  # fmt: skip

@@ -12,12 +12,12 @@ import polars as pl
 from reformeval import artefacts
 from reformeval.design import Bools, Design, Floats, cells
 from reformeval.estimators import _discover
-from reformeval.evidence import Estimated, Evidence, covered, treated_mean
+from reformeval.evidence import Estimated, Evidence, covered, family_of, treated_mean
 from reformeval.fit import Estimand
+from reformeval.inference import _router
 from reformeval.intervals import Alternative, Band, Intervals, Status
 from reformeval.spec import WeightKind
 
-HEADLINE_INFERENCE = "permutation"
 VERDICTS = ("effect", "no_effect_beyond_smallest", "inconclusive")
 ESTIMANDS = ("att", "step", "event", "cohort", "catt", "dose", "contrast")
 _SLACK = 1e-9
@@ -34,8 +34,8 @@ class _Cells:
 def assemble(evidence: Evidence) -> pl.DataFrame:
     """Make the effects table of a reform (`artefacts.EFFECTS`), sorted by its key.
 
-    Every estimator has a row for every series and estimand under the permutation test, also where
-    there is no estimate; under other methods and bands, where there is one.
+    Every estimator has a row for every series and estimand under the method that stands for the
+    series, also where there is no estimate; under other methods, where they have something to say.
 
     Raises
     ------
@@ -130,6 +130,7 @@ def _broken() -> dict[str, pl.Expr]:
 def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, Any]]:
     facts = _cells_of(evidence, one.design)
     intervals = one.intervals or (_nothing(one, evidence.spec.ci_level),)
+    adjusted = _adjusted(evidence, one)
     for s in range(len(one.design.series)):
         trouble = _trouble(one.design, s, facts.suppressed[s], evidence.spec.min_persons)
         series = _series_columns(evidence, one, s)
@@ -137,18 +138,50 @@ def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, An
             point = _point_columns(one, s, estimand, facts)
             estimate = float(one.fit.estimate[s, 0, e]) if one.fit else float("nan")
             for which in intervals:
-                first = which.inference == HEADLINE_INFERENCE and which.band == "pointwise"
+                first = _stands(one, s, which)
                 band_of_another = which.band == "simultaneous" and estimand.kind != "event"
-                if band_of_another or (np.isnan(estimate) and not first):
+                if band_of_another or (not which.status[s, e] and not np.isnan(estimate)):
+                    continue
+                if np.isnan(estimate) and not first:
                     continue
                 row = {**series, **point, "estimate": estimate, **_uncertainty(which, s, e)}
                 if np.isnan(estimate):
                     why = trouble or _not_followed(one, s)
                     row |= _absent(one.design, s, estimand, why, evidence.spec.ci_level)
-                row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
-                row["verdict"] = _verdict(row, evidence.spec.ci_level)
+                if which.alternative == "two-sided":
+                    row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
+                    row["verdict"] = _verdict(row, evidence.spec.ci_level)
+                if _is_joint(which) and estimand.kind == "att" and row["p_value"] is not None:
+                    row["p_adjusted"] = None if adjusted is None else float(adjusted[s])
                 row["is_headline"] = first and _is_headline(evidence, one, s, estimand)
                 yield row
+
+
+def _adjusted(evidence: Evidence, one: Estimated) -> Floats | None:
+    """p-values adjusted for the family; None where they could never be small enough."""
+    if one.fit is None:
+        return None
+    family = family_of(one, one.fit, evidence.spec.headline)
+    able = family.count > 0 and 1 / family.count <= 1 - evidence.spec.ci_level + _SLACK
+    return family.adjusted if able else None
+
+
+def _is_joint(which: Intervals) -> bool:
+    """Whether the family's correction is of these tests: two-sided permutations of estimates."""
+    return (which.inference, which.band, which.alternative) == (
+        _router.FIRST,
+        "pointwise",
+        "two-sided",
+    )
+
+
+def _stands(one: Estimated, s: int, which: Intervals) -> bool:
+    """Whether these are the intervals that stand for a series: of them there is always a row."""
+    return (
+        which.band == "pointwise"
+        and which.alternative == "two-sided"
+        and (which.inference == (one.chosen[s] if one.chosen else _router.FIRST))
+    )
 
 
 def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any]:
@@ -308,7 +341,7 @@ def _nothing(one: Estimated, level: float) -> Intervals:
     shape = (len(one.design.series), len(one.estimands))
     empty = np.full(shape, np.nan)
     return Intervals(
-        inference=HEADLINE_INFERENCE,
+        inference=one.chosen[0] if one.chosen else _router.FIRST,
         alternative="two-sided",
         band="pointwise",
         std_error=empty,

@@ -10,8 +10,9 @@ import polars as pl
 
 from reformeval.design import Bools, Design, Floats
 from reformeval.fit import Estimand, Fit
+from reformeval.inference._family import Family, step_down
 from reformeval.intervals import Intervals
-from reformeval.spec import AssessSpec, EstimateSpec, Outcome
+from reformeval.spec import AssessSpec, EstimateSpec, Headline, Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,8 @@ class Estimated:
         None where no series could be estimated.
     intervals
         Of every inference method that has something to say about the fit.
+    chosen
+        (series,) the method that stands for each series, as the router decides before any test.
     equivalence
         Per method the p-values, (series, estimands), of an effect at least as large as the
         smallest effect of interest.
@@ -33,6 +36,7 @@ class Estimated:
     design: Design
     fit: Fit | None
     intervals: tuple[Intervals, ...] = ()
+    chosen: tuple[str, ...] = ()
     equivalence: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
@@ -68,6 +72,16 @@ class Evidence:
     def outcomes(self) -> dict[str, Outcome]:
         """Outcomes by name."""
         return {outcome.name: outcome for outcome in self.spec.outcomes}
+
+
+def family_of(one: Estimated, fit: Fit, headline: Headline) -> Family:
+    """Adjust the att of an estimator for its many outcomes and groups, the headline left out."""
+    named = (headline.outcome, headline.group, headline.estimator)
+    members = np.array(
+        [(s.outcome, s.group, one.spec.label) != named for s in one.design.series], dtype=bool
+    )
+    att = [e.kind for e in fit.estimands].index("att")
+    return step_down(fit.estimate[:, :, att], members)
 
 
 def covered(design: Design, series: int, estimand: Estimand) -> Bools:

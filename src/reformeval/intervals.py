@@ -29,7 +29,8 @@ class Intervals:
     level
         The confidence level of the interval, which may differ from the configured one.
     status, reason
-        Validity of each entry (`Status`), and why it is not ``ok`` ("" when it is).
+        Validity of each entry (`Status`; "" where the method says nothing about it), and why it is
+        not ``ok`` ("" when it is).
     """
 
     inference: str

@@ -307,7 +307,10 @@ class Headline:
 
 @dataclass(frozen=True)
 class AssessSpec:
-    """What `assess_effects` reads."""
+    """What `assess_effects` reads.
+
+    ``inference`` names methods, or is ``("auto",)``: all of them, as `inference._router` decides.
+    """
 
     reform: str
     timing: Timing
@@ -317,6 +320,7 @@ class AssessSpec:
     ci_level: float
     min_persons: int
     seed: int
+    inference: tuple[str, ...] = ("auto",)
 
 
 def to_json(spec: Any) -> str:

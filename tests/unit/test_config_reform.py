@@ -329,6 +329,12 @@ CASES: dict[str, tuple[str, str, str]] = {
     ),
 }
 
+INFERENCE = {
+    "unknown method": ("[permutatoin]", "18: `inference[0]`: there is no method 'permutatoin'"),
+    "auto in a list": ("[auto, cluster]", "18: `inference` is auto, or a list of methods without"),
+    "twice": ("[cluster, cluster]", "18: `inference` names a method twice"),
+    "empty": ("[]", "18: `inference`"),
+}
 RESERVED = {
     "within": ("largest: 24", "within: {group: family}", "12: `comparison.within`"),
     "dose": ("anticipation: 3", "dose: {file: a.csv}", "10: `treatment.dose`"),
@@ -347,7 +353,6 @@ RESERVED = {
     "scale": ("percentage points}", "points, scale: pre_mean}", "15: `outcomes.employed.scale`"),
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
     "covariates": ("groups: [", "covariates: {}\ngroups: [", "18: `covariates`"),
-    "inference": ("groups: [", "inference: auto\ngroups: [", "18: `inference`"),
     "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),
 }
 
@@ -356,6 +361,19 @@ RESERVED = {
 def test_bad_reform(tmp_path: Path, old: str, new: str, expected: str) -> None:
     found = problems(tmp_path, changed(BASE, old, new))
     assert f"{FILE}:{expected}" in found
+
+
+@pytest.mark.parametrize(("given", "expected"), INFERENCE.values(), ids=INFERENCE)
+def test_bad_inference(tmp_path: Path, given: str, expected: str) -> None:
+    found = problems(tmp_path, changed(BASE, "groups: [", f"inference: {given}\ngroups: ["))
+    assert len(found) == 1
+    assert found[0].startswith(f"{FILE}:{expected}")
+
+
+@pytest.mark.parametrize("given", ["auto", "[hagemann, permutation]", "t_few"])
+def test_inference_is_known(tmp_path: Path, given: str) -> None:
+    text = changed(BASE, "groups: [", f"inference: {given}\ngroups: [")
+    assert load(project(tmp_path, text)).reforms["x"].inference
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), RESERVED.values(), ids=RESERVED)

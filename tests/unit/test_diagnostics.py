@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from evidence_helpers import TIMING, assess_spec, evidence, panel, suppress
 
-from reformeval import artefacts, assessment, discovery
+from reformeval import artefacts, assessment, discovery, noise
 from reformeval.diagnostics import noise_ratio, pre_trend, rmspe_rank
 from reformeval.register import records
 from reformeval.register.records import Record
@@ -44,8 +44,9 @@ def test_every_check_speaks_and_keeps_the_contract(frame: pl.DataFrame, tmp_path
     silent = {"prices", "source_data"}
     assert set(table["check"]) == set(discovery.names("diagnostics")) - silent
     assert set(table["check"]) == {
-        "balance", "cell_size", "ci_level", "noise_ratio", "pre_fit", "pre_trend", "rmspe_rank",
-        "selection",
+        "balance", "cell_size", "cell_size_variance", "ci_level", "conformal_joint",
+        "equal_variance", "family", "noise_ratio", "pre_fit", "pre_trend", "rmspe_rank",
+        "selection", "survives",
     }  # fmt: skip
     assert set(table["verdict"]) <= {"pass", "warn", "fail", "info"}
     assert table["message"].null_count() == 0
@@ -111,9 +112,9 @@ def test_noise_ratio_uses_adjacent_periods_only(frame: pl.DataFrame, tmp_path: P
     units = np.ones(25, dtype=bool)
     before = np.zeros(24, dtype=bool)
     before[[0, 2, 4, 6, 8]] = True
-    assert np.isnan(noise_ratio.noise(design, 0, units, before)[0])
+    assert np.isnan(noise.noise(design, 0, units, before)[0])
     before[:5] = True
-    assert np.isfinite(noise_ratio.noise(design, 0, units, before)[0])
+    assert np.isfinite(noise.noise(design, 0, units, before)[0])
 
 
 def test_pre_fit(frame: pl.DataFrame, tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_rmspe_rank_warns_of_an_extreme_ratio_of_a_quiet_unit(
 ) -> None:
     found = evidence(tmp_path, panel(effect=20.0))
     for ratio, verdict in ((0.5, "warn"), (1.0, "info"), (2.0, "info"), (float("nan"), "info")):
-        monkeypatch.setattr(noise_ratio, "before_reform", lambda *_, r=ratio: (r, r))
+        monkeypatch.setattr(rmspe_rank, "before_reform", lambda *_, r=ratio: (r, r))
         rows = [r for r in rmspe_rank.check(found) if r["outcome"] == "employed"]
         extreme = [r for r in rows if r["p_value"] <= 1 / 25 + 1e-9]
         assert extreme

@@ -39,7 +39,8 @@ def table(frame: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> pl.D
 
 def _row(table: pl.DataFrame, **where: object) -> dict:
     given = {"outcome": "employed", "group": "all", "estimator": "did", "estimand": "att",
-             "inference": "permutation", "band": "pointwise", **where}  # fmt: skip
+             "inference": "permutation", "band": "pointwise", "alternative": "two-sided",
+             **where}  # fmt: skip
     (row,) = table.filter(**given).to_dicts()
     return row
 
@@ -53,17 +54,26 @@ def test_columns_are_the_contract(table: pl.DataFrame) -> None:
 
 
 def test_every_estimate_has_its_rows(table: pl.DataFrame) -> None:
-    counts = table.group_by("estimator", "estimand", "inference", "band").len()
+    both = table.filter(pl.col("alternative") == "two-sided")
+    counts = both.group_by("estimator", "estimand", "inference", "band").len()
     found = {tuple(row[:4]): row[4] for row in counts.iter_rows()}
+    of_changes = ("permutation_t", "conley_taber", "ferman_pinto", "hagemann", "t_few",
+                  "cluster_jackknife", "wild_bootstrap", "cluster")  # fmt: skip
     events = len(TIMING.periods) - 1  # all but the reference
     shown = events - 1  # one period is dropped: it has one failed row
     assert found == {
         ("did", "att", "permutation", "pointwise"): 4,
         ("did", "step", "permutation", "pointwise"): 8,
-        ("did", "att", "cluster", "pointwise"): 4,
-        ("did", "step", "cluster", "pointwise"): 8,
+        **{("did", "att", name, "pointwise"): 4 for name in of_changes},
+        **{("did", "step", name, "pointwise"): 8 for name in of_changes},
         ("event_study", "att", "permutation", "pointwise"): 4,
-        ("event_study", "att", "cluster", "pointwise"): 4,
+        **{("event_study", "att", name, "pointwise"): 4 for name in of_changes},
+        **{
+            (label, "att", name, "pointwise"): 4
+            for label in ("did", "synthetic_control")
+            for name in ("conformal", "conformal_iid")
+        },
+        ("event_study", "event", "conformal", "pointwise"): 4 * 11,  # from adoption on
         ("event_study", "event", "permutation", "pointwise"): 4 * events,
         ("event_study", "event", "permutation", "simultaneous"): 4 * shown,
         ("event_study", "event", "cluster", "pointwise"): 4 * shown,

@@ -7,7 +7,7 @@ import pytest
 import tiny_did
 
 from reformeval.fit import Estimand
-from reformeval.inference import permutation
+from reformeval.inference import _ranks, permutation
 
 
 def _brute_force(d, level: float, grid: np.ndarray) -> tuple[float, float, int]:
@@ -29,7 +29,7 @@ def test_interval_equals_brute_force(units: int, level: float) -> None:
     for seed in range(3):
         d = tiny_did.design(seed, units, series=1, effect=2.0)
         fit = tiny_did.fit(d)
-        (found, *_) = permutation.infer(d, fit, level)
+        found, *_ = permutation.infer(d, fit, level)
         step = 0.01
         grid = np.arange(-25, 25, step) + fit.estimate[0, 0, 0]
         low, high, rank = _brute_force(d, level, grid)
@@ -58,7 +58,7 @@ def test_p_is_the_rank_and_ties_count() -> None:
         tiny_did.fit(d), estimands=(Estimand("att"),), estimate=estimate, accept_low=low,
         accept_high=high,
     )  # fmt: skip
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     assert found.p_value[0, 0] == 3 / 4
     assert found.floor[0, 0] == 1 / 4
 
@@ -68,7 +68,7 @@ def test_missing_placebos_are_not_counted() -> None:
     fit = tiny_did.fit(d)
     for values in (fit.estimate, fit.accept_low, fit.accept_high):
         values[:, [3, 7]] = np.nan
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     size = np.abs(fit.estimate[0, :, 0])
     assert found.floor[0, 0] == 1 / 8
     assert found.p_value[0, 0] == np.nansum(size >= size[0]) / 8
@@ -80,7 +80,7 @@ def test_missing_placebos_are_not_counted() -> None:
      (100, 0.95, 5, False), (39, 0.95, 1, False), (10, 0.9, 1, False), (2, 0.5, 1, False)],
 )  # fmt: skip
 def test_attained_rank(count: int, level: float, rank: int, short: bool) -> None:
-    found, lacking = permutation.attained_rank(np.array([count]), level)
+    found, lacking = _ranks.attained_rank(np.array([count]), level)
     assert (found[0], bool(lacking[0])) == (rank, short)
     if not short:
         assert 1 - rank / count >= level - 1e-12 > 1 - (rank + 1) / count - 1e-9
@@ -88,15 +88,15 @@ def test_attained_rank(count: int, level: float, rank: int, short: bool) -> None
 
 def test_level_that_cannot_be_had_is_said() -> None:
     d = tiny_did.design(units=14)
-    (found,) = permutation.infer(d, tiny_did.fit(d), 0.95)
+    found, *_ = permutation.infer(d, tiny_did.fit(d), 0.95)
     assert set(found.status.ravel()) == {"warn"}
     assert found.reason[0, 0] == "92.9 %: 95 % cannot be had with 13 donors (smallest p is 1/14)"
     assert found.level[0, 0] == pytest.approx(13 / 14)
 
 
 def test_level_that_can_be_had_is_ok() -> None:
-    d = tiny_did.design(units=25)
-    (found,) = permutation.infer(d, tiny_did.fit(d), 0.95)
+    d = tiny_did.design(1, units=25)
+    found, *_ = permutation.infer(d, tiny_did.fit(d), 0.95)
     assert set(found.status.ravel()) == {"ok"}
     assert set(found.reason.ravel()) == {""}
     assert found.level[0, 0] == pytest.approx(0.96)
@@ -106,7 +106,7 @@ def test_unbounded_interval_is_said() -> None:
     d = tiny_did.design(units=25, series=1)
     fit = tiny_did.fit(d)
     fit.accept_high[0, 4, 0] = np.inf
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     assert found.high[0, 0] == np.inf
     assert np.isfinite(found.low[0, 0])
     assert found.status[0, 0] == "warn"
@@ -119,23 +119,26 @@ def test_gap_in_the_accepted_set_is_said() -> None:
     own = fit.estimate[0, 0, 0]
     fit.accept_low[0, 1:, 0], fit.accept_high[0, 1:, 0] = own - 1, own + 1
     fit.accept_low[0, 3, 0], fit.accept_high[0, 3, 0] = own + 5, own + 6
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     assert (found.low[0, 0], found.high[0, 0]) == pytest.approx((own - 1, own + 6))
     assert "hull" in found.reason[0, 0]
 
 
 def test_touching_intervals_have_no_gap() -> None:
-    low, high, whole = permutation._hull(np.array([0.0, 1.0]), np.array([1.0, 2.0]), 1)
-    assert (low, high, whole) == (0.0, 2.0, True)
-    assert permutation._hull(np.array([0.0, 1.5]), np.array([1.0, 2.0]), 1) == (0.0, 2.0, False)
-    assert permutation._hull(np.array([0.0, 1.0]), np.array([1.0, 2.0]), 2) == (1.0, 1.0, True)
+    hull, left = _ranks.hull, np.array([0.0, 1.0])
+    assert hull(left, np.array([1.0, 2.0]), 1).parts == ((0.0, 2.0),)
+    parted = hull(np.array([0.0, 1.5]), np.array([1.0, 2.0]), 1)
+    assert (parted.low, parted.high) == (0.0, 2.0)
+    assert parted.parts == ((0.0, 1.0), (1.5, 2.0))
+    assert hull(left, np.array([1.0, 2.0]), 2).parts == ((1.0, 1.0),)
+    assert hull(left, np.array([1.0, 2.0]), 3).parts == ()
 
 
 def test_no_placebo_is_refused() -> None:
     d = tiny_did.design(units=10, series=1)
     fit = tiny_did.fit(d)
     fit.estimate[:, 1:] = np.nan
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     assert found.status[0, 0] == "refused"
     assert np.isnan([found.p_value[0, 0], found.low[0, 0], found.high[0, 0]]).all()
     assert found.reason[0, 0]
@@ -145,7 +148,7 @@ def test_no_estimate_is_failed() -> None:
     d = tiny_did.design(units=10)
     fit = tiny_did.fit(d)
     fit.estimate[1] = np.nan
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     assert set(found.status[1]) == {"failed"}
     assert np.isnan(found.p_value[1]).all()
     assert np.isfinite(found.p_value[0]).all()
@@ -154,7 +157,7 @@ def test_no_estimate_is_failed() -> None:
 def test_standard_error_and_detectable_effect() -> None:
     d = tiny_did.design(3, units=25, series=1)
     fit = tiny_did.fit(d)
-    (found,) = permutation.infer(d, fit, 0.95)
+    found, *_ = permutation.infer(d, fit, 0.95)
     sizes = np.sort(np.abs(fit.estimate[0, 1:, 0]))
     assert found.std_error[0, 0] == pytest.approx(np.sqrt((sizes**2).mean()))
     power = np.quantile(sizes, 0.6, method="inverted_cdf")
@@ -179,7 +182,7 @@ def test_simultaneous_band_agrees_with_its_p_value() -> None:
     for seed in range(5):
         d = tiny_did.design(seed, units=30, series=1, effect=3.0)
         fit = tiny_did.fit(d, events=True)
-        pointwise, band = permutation.infer(d, fit, 0.95)
+        pointwise, band, *_ = permutation.infer(d, fit, 0.95)
         assert band.band == "simultaneous"
         own = fit.estimate[0, 0, 1:]
         out = (band.low[0, 1:] > 0) | (band.high[0, 1:] < 0)
@@ -232,7 +235,7 @@ def test_equivalence() -> None:
     assert np.isnan(found[1]).all()
     small = np.abs(own[:, 0]) / 2
     assert permutation.equivalence(d, fit, small)[:, 0].tolist() == [1.0, 1.0]
-    (interval,) = permutation.infer(d, fit, 0.95)
+    interval, *_ = permutation.infer(d, fit, 0.95)
     edge = max(abs(interval.low[0, 0]), abs(interval.high[0, 0]))
     assert permutation.equivalence(d, fit, np.array([edge * 1.001, 1]))[0, 0] <= 1 / 25 + 1e-12
     assert permutation.equivalence(d, fit, np.array([edge * 0.999, 1]))[0, 0] > 1 / 25
@@ -240,5 +243,5 @@ def test_equivalence() -> None:
 
 def test_rank_p_counts_infinite_and_leaves_out_missing() -> None:
     values = np.array([[2.0, np.inf, np.nan, 1.0], [np.inf, 1.0, np.inf, 2.0], [np.nan, 1, 2, 3]])
-    assert permutation.rank_p(values)[:2] == pytest.approx([2 / 3, 2 / 4])
-    assert np.isnan(permutation.rank_p(values)[2])
+    assert _ranks.rank_p(values)[:2] == pytest.approx([2 / 3, 2 / 4])
+    assert np.isnan(_ranks.rank_p(values)[2])

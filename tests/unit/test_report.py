@@ -150,6 +150,7 @@ def test_every_number_of_the_tables_is_that_of_the_effects(written) -> None:
                     r
                     for r in results.rows(outcome.name, labels[heading], label, "att")
                     if r["inference"] == method[line.cells["inference"]]
+                    and r["alternative"] == "two-sided"
                 )
                 assert line.cells["estimate"] == numbers.number(row["estimate"], decimals)
                 assert line.cells["p"] == numbers.p_value(row["p_value"])
@@ -168,7 +169,10 @@ def test_no_effect_is_left_out_of_the_tables(written) -> None:
     results = read(folder, spec)
     tables = build_tables(results)
     lines = sum(len(tables[f"effects_{o.name}"].lines) for o in spec.outcomes)
-    assert lines == results.effects.filter(estimand="att").height
+    att = results.effects.filter(estimand="att")
+    assert lines == att.select("outcome", "group", "estimator").unique().height
+    headline = att.filter(outcome="employed", group="all", estimator="did")
+    assert len(tables["inference"].lines) == headline.height > 1
 
 
 def test_refused_rows_are_there_with_their_reasons(written) -> None:
@@ -178,7 +182,7 @@ def test_refused_rows_are_there_with_their_reasons(written) -> None:
     assert rows.height
     for reason in rows["reason"].unique():
         assert reason in text
-    assert "68 % of true nulls" in (folder / "tables" / "effects_employed.tex").read_text().replace(
+    assert "68 % of true nulls" in (folder / "tables" / "inference.tex").read_text().replace(
         "\\%", "%"
     ).replace("~", " ")
 

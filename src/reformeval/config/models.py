@@ -105,6 +105,18 @@ def _groups(value: object) -> tuple[GroupEntry, ...]:
     return tuple(entry for entry in entries if entry)
 
 
+def _inference(value: object) -> object:
+    """``auto``, or a list of methods; one name is a list of one."""
+    if value == "auto":
+        return value
+    names = [value] if isinstance(value, str) else value
+    if isinstance(names, list) and "auto" in names:
+        raise ValueError("`inference` is auto, or a list of methods without auto")
+    if isinstance(names, list) and len(set(map(str, names))) < len(names):
+        raise ValueError("`inference` names a method twice")
+    return _tuple(names)
+
+
 Text = Annotated[str, StringConstraints(min_length=1)]
 # A validator that runs before a model hands it Python's lists, which strict tuples refuse.
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
@@ -253,7 +265,7 @@ EstimatorField = Annotated[
 class Reform(ConfigModel):
     """A reform file, ``config/reforms/<name>.yaml``."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("covariates", "inference", "language")
+    reserved: ClassVar[tuple[str, ...]] = ("covariates", "language")
 
     title: Text = Field(description="one line for figures and the report")
     question: Text | None = Field(None, description="what is asked, in one sentence")
@@ -290,6 +302,13 @@ class Reform(ConfigModel):
     headline: Headline = Field(description="the one effect named in advance")
     estimators: dict[Name, EstimatorField] = Field(
         min_length=1, description="label: {method (default: the label), weights, options}"
+    )
+
+    inference: Annotated[
+        Literal["auto"] | Annotated[tuple[Text, ...], MinLen(1)],
+        BeforeValidator(_inference, json_schema_input_type=Literal["auto"] | list[str]),
+    ] = Field(
+        "auto", description="auto: all methods, as docs/inference.md says; or a list of methods"
     )
 
 

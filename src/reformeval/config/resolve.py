@@ -232,7 +232,14 @@ def assess_spec(study: Study) -> spec.AssessSpec:
         ci_level=study.settings.ci_level,
         min_persons=study.settings.disclosure.min_persons,
         seed=study.settings.seed,
+        inference=inference(study),
     )
+
+
+def inference(study: Study) -> tuple[str, ...]:
+    """Give the methods of inference that a reform asks for; ``auto`` alone is all of them."""
+    given = study.reform.inference
+    return (given,) if isinstance(given, str) else given
 
 
 def headline(study: Study) -> spec.Headline:

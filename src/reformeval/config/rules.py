@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from reformeval import discovery
 from reformeval.config import resolve, rules_time
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
@@ -63,6 +64,7 @@ def check(
     source = sources.get(name) if name is not None else None
     _units(document, keys, source)
     _estimators(document, keys.get("estimators") or {})
+    _inference(document, keys.get("inference") or "auto")
     _weights(document, keys, source)
     named = _mappings(document, keys.get("mappings") or {}, source, mappings) if source else []
     known = resolve.group_values(source, named) if source else {}
@@ -368,6 +370,17 @@ def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None
             )
         if estimator.options:
             _options(document, path, method, estimator.options)
+
+
+def _inference(document: Document, asked: str | Sequence[str]) -> None:
+    methods = discovery.names("inference")
+    for i, name in enumerate(() if isinstance(asked, str) else asked):
+        if name not in methods:
+            document.add(
+                ("inference", i),
+                f"`inference[{i}]`: there is no method '{name}'",
+                did_you_mean(name, methods),
+            )
 
 
 def _weights(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:

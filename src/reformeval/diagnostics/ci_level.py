@@ -8,7 +8,7 @@ import numpy as np
 
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
-from reformeval.inference.permutation import attained_rank, percent
+from reformeval.inference._ranks import attained_rank, percent
 
 NAME = "ci_level"
 

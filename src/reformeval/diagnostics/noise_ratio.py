@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from reformeval.design import Bools, Design, Floats
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
+from reformeval.noise import LIMIT, before_reform, is_noisy, is_quiet
 
 NAME = "noise_ratio"
-LIMIT = 1.5
 
 
 def check(evidence: Evidence) -> list[dict[str, Any]]:
@@ -39,44 +38,6 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     return rows
 
 
-def before_reform(design: Design, series: int) -> tuple[float, float]:
-    """`noise` over a series' usable units and pre-periods."""
-    units, kept = design.usable(series)
-    return noise(design, series, units, kept & design.in_pre)
-
-
-def is_quiet(ratio: float) -> bool:
-    """Whether the treated unit is clearly quieter than the donors; not where that is unknown."""
-    return bool(ratio < 1 / LIMIT)
-
-
-def noise(design: Design, series: int, units: Bools, before: Bools) -> tuple[float, float]:
-    """Ratio of the treated's to the donors' sd before the reform: first differences, levels.
-
-    NaN where there are fewer than three differences between adjacent periods, or no noise.
-    """
-    y = design.y[series]
-    treated, donors = units & design.treated, units & ~design.treated
-    weights = design.unit_weights[series]
-    own = np.average(y[treated], axis=0, weights=weights[treated])
-    gaps = [own - y[donors].mean(axis=0)]
-    for unit in np.flatnonzero(donors):
-        others = units.copy()
-        others[unit] = False
-        gaps.append(y[unit] - y[others].mean(axis=0))
-    gap = np.array(gaps)
-    adjacent = before[1:] & before[:-1]
-    if adjacent.sum() < 3:
-        return float("nan"), float("nan")
-    return _ratio(np.diff(gap)[:, adjacent]), _ratio(gap[:, before])
-
-
-def _ratio(values: Floats) -> float:
-    spread = values.std(axis=1, ddof=1)
-    donors = np.sqrt((spread[1:] ** 2).mean())
-    return float(spread[0] / donors) if donors > 0 else float("nan")
-
-
 def _judge(ratio: float, levels: float) -> tuple[_rows.Verdict, str]:
     lead = (
         f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors from "
@@ -87,7 +48,7 @@ def _judge(ratio: float, levels: float) -> tuple[_rows.Verdict, str]:
             f"{lead}: p-values of estimates tend to err on the safe side (too large), those of "
             "RMSPE ratios to be too small."
         )
-    if ratio > LIMIT:
+    if is_noisy(ratio):
         return "warn", (
             f"{lead}: p-values of estimates tend to be too small, those of RMSPE ratios to err on "
             "the safe side (too large)."

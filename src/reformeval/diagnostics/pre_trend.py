@@ -13,7 +13,7 @@ import numpy as np
 
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
-from reformeval.inference.permutation import rank_p
+from reformeval.inference._ranks import rank_p
 
 NAME = "pre_trend"
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from reformeval.diagnostics import _rows, noise_ratio
+from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
-from reformeval.inference.permutation import rank_p
+from reformeval.inference._ranks import rank_p
+from reformeval.noise import before_reform, is_quiet
 
 NAME = "rmspe_rank"
 _WORDS = {
@@ -41,8 +42,8 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
                     f"RMSPE ratio ({_WORDS[name]}) {ratio:.2f}: {_rows.ordinal_of(p, count)}, "
                     f"p = {p:.2f}."
                 )
-                noise = noise_ratio.before_reform(one.design, s)[0]
-                misleads = noise_ratio.is_quiet(noise) and (p <= alpha or round(p * count) == 1)
+                noise = before_reform(one.design, s)[0]
+                misleads = is_quiet(noise) and (p <= alpha or round(p * count) == 1)
                 if misleads:
                     message += (
                         f" The treated unit varies {noise:.2f} times as much as the donors before "

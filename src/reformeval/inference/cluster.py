@@ -17,9 +17,12 @@ from scipy import stats
 
 from reformeval.design import Design, Floats
 from reformeval.fit import Fit
+from reformeval.inference import _rules
 from reformeval.intervals import Intervals
 
 NAME = "cluster"
+SPEAKS_OF = "estimators with a cluster covariance (`did`, `event_study`)"
+FLOOR = "0"
 POWER = 0.8
 REFUSED_BELOW = 5
 WARNED_BELOW = 10
@@ -142,12 +145,10 @@ def _validity(
     df = np.full((shape[0], 1), np.nan)
     status, reason = np.full(shape, "ok", dtype=object), np.full(shape, "", dtype=object)
     for s in range(shape[0]):
-        treated, donors, pre, post = design.counts(s)
-        smallest = min(treated, donors)
-        df[s] = max(treated + donors - 1, 1)
-        if smallest >= 1 and smallest < WARNED_BELOW and np.isfinite(fit.estimate[s, 0]).any():
-            status[s] = "refused" if smallest < REFUSED_BELOW else "warn"
-            reason[s] = _why(treated, donors, pre + post, level)
+        facts = _rules.facts(design, fit, level)[s]
+        if facts is not None and np.isfinite(fit.estimate[s, 0]).any():
+            df[s] = max(facts.treated + facts.donors - 1, 1)
+            status[s], reason[s] = _rules.judge(RULES, facts)
         unknown = ~np.isfinite(error[s])
         status[s, unknown], reason[s, unknown] = "refused", "there is no cluster variance"
     missing = ~np.isfinite(fit.estimate[:, 0])
@@ -155,9 +156,9 @@ def _validity(
     return df, status, reason
 
 
-def _why(treated: int, donors: int, periods: int, level: float) -> str:
-    alpha = round(1 - level, 6)
-    rate = false_rejection(treated, donors, periods, alpha)
+def _why(facts: _rules.Facts) -> str:
+    alpha, treated, donors = facts.alpha, facts.treated, facts.donors
+    rate = false_rejection(treated, donors, facts.pre + facts.post, alpha)
     units = f"{treated} treated unit{'' if treated == 1 else 's'} and {donors} donors"
     text = (
         f"with {units} a CRV1 test at {100 * alpha:g} % rejects {100 * rate:.0f} % of true nulls "
@@ -166,3 +167,19 @@ def _why(treated: int, donors: int, periods: int, level: float) -> str:
     if treated == 1:
         text += "; the one treated unit's residuals are zero in its own variance"
     return text
+
+
+RULES = (
+    _rules.Rule(
+        "refused",
+        f"the smaller of treated and donors has fewer than {REFUSED_BELOW} units",
+        lambda f: f.smaller < REFUSED_BELOW,
+        _why,
+    ),
+    _rules.Rule(
+        "warn",
+        f"the smaller has fewer than {WARNED_BELOW}",
+        lambda f: f.smaller < WARNED_BELOW,
+        _why,
+    ),
+)

@@ -23,13 +23,47 @@ from numpy.typing import NDArray
 
 from reformeval.design import Bools, Design, Floats, Ints
 from reformeval.fit import Fit
-from reformeval.intervals import Intervals
+from reformeval.inference import _bands, _one_sided, _rules
+from reformeval.inference._ranks import (
+    TIE,
+    attained_rank,
+    cannot_be_had,
+    gaps_in_words,
+    hull,
+)
+from reformeval.intervals import Alternative, Intervals
+from reformeval.noise import LIMIT, is_noisy
 
 NAME = "permutation"
+SPEAKS_OF = "everything that every estimator gives; one-sided too for att and steps"
+FLOOR = "1 ÷ assignments"
 POWER = 0.8
-# Two estimates closer than this share of their own size, or of the outcome's, are a tie: rounding
-# in sums of the outcome is about 1e-15 of it. A tie counts against the reform.
-TIE = 1e-12
+SIDES: tuple[Alternative, ...] = ("greater", "less")
+RULES = (
+    _rules.Rule(
+        "refused",
+        "no placebo could be estimated",
+        lambda f: f.assignments < 2,
+        lambda _: "no placebo could be estimated: the reform cannot be ranked",
+    ),
+    _rules.Rule(
+        "warn",
+        "the configured level cannot be had: 1 ÷ assignments is above 1 − level",
+        lambda f: 2 <= f.assignments < np.ceil(1 / (1 - f.level) - 1e-9),
+        lambda f: cannot_be_had(
+            f.level, 1 - 1 / f.assignments, f"{f.donors} donors", f.assignments
+        ),
+    ),
+    _rules.Rule(
+        "warn",
+        f"the treated unit is more than {LIMIT:g} times as noisy as donors before the reform",
+        lambda f: is_noisy(f.noise),
+        lambda f: (
+            f"before the reform the treated unit varies {f.noise:.2f} times as much as the donors: "
+            "ranked among them its estimate comes out extreme too often"
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +90,15 @@ def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
 
     Returns
     -------
-    The pointwise intervals of all estimands and, where there are event times, their simultaneous
-    bands: one over the event times from adoption on, one over those before.
+    The pointwise intervals of all estimands; where there are event times, their simultaneous
+    bands: one over the event times from adoption on, one over those before; and for all other
+    estimands the one-sided tests, ``greater`` and ``less``.
     """
     pointwise = _pointwise(design, fit, level)
-    if not any(e.kind == "event" for e in fit.estimands):
-        return [pointwise]
-    return [pointwise, _simultaneous(fit, pointwise, level)]
+    found = [pointwise]
+    if any(e.kind == "event" for e in fit.estimands):
+        found.append(_bands.simultaneous(fit, pointwise, _attain(fit, level).rank))
+    return [*found, *(_on_one_side(design, fit, pointwise, level, side) for side in SIDES)]
 
 
 def equivalence(design: Design, fit: Fit, margin: Floats) -> Floats:
@@ -111,35 +147,6 @@ def p_at(fit: Fit, value: Floats) -> Floats:
     return np.where(usable, p, np.nan)
 
 
-def rank_p(values: Floats) -> Floats:
-    """Share of a statistic's rows that are at least as large as row 0, itself included.
-
-    Parameters
-    ----------
-    values
-        (series, assignments), large is extreme and may be infinite; NaN rows are left out.
-    """
-    own = values[:, :1]
-    known = ~np.isnan(values)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        least = np.where(np.isfinite(own), own - TIE * np.abs(own), own)
-        at_least = known & (values >= least)
-        p: Floats = at_least.sum(axis=1) / known.sum(axis=1)
-    return np.where(known[:, 0], p, np.nan)
-
-
-def attained_rank(count: Ints, level: float) -> tuple[Ints, Bools]:
-    """Find the number k for which 1 - k/A is the smallest attainable level >= ``level``.
-
-    Returns
-    -------
-    rank, short
-        k, at least 1; and where no level is high enough, so that k = 1 gives the highest.
-    """
-    rank = np.floor(count * (1 - level) + 1e-9).astype(np.int64)
-    return np.clip(rank, 1, np.maximum(count - 1, 1)), rank < 1
-
-
 def _pointwise(design: Design, fit: Fit, level: float) -> Intervals:
     own, placebos = fit.estimate[:, 0], np.abs(fit.estimate[:, 1:])
     attained = _attain(fit, level)
@@ -149,19 +156,19 @@ def _pointwise(design: Design, fit: Fit, level: float) -> Intervals:
     extreme = known & (placebos >= (np.abs(own) - slack)[:, None])
     critical = _kth_largest(placebos, attained.rank)
     low, high = own - critical, own + critical
-    whole = np.ones(own.shape, dtype=bool)
+    gaps = np.full(own.shape, "", dtype=object)
     accepted = _accepted(fit)
     for e in np.flatnonzero(_inverted(fit)):
         for s in np.flatnonzero(able[:, e]):
-            low[s, e], high[s, e], whole[s, e] = _hull(
-                accepted[0][s, :, e], accepted[1][s, :, e], int(attained.rank[s, e])
-            )
+            found = hull(accepted[0][s, :, e], accepted[1][s, :, e], int(attained.rank[s, e]))
+            low[s, e], high[s, e] = found.low, found.high
+            gaps[s, e] = "; ".join(gaps_in_words(found))
     squares = np.where(known, placebos, 0.0) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):
         std_error = np.sqrt(squares.sum(axis=1) / known.sum(axis=1))
         p = (1 + extreme.sum(axis=1)) / attained.count
     floor = 1 / np.maximum(attained.count, 1)
-    reason = _reasons(design, fit, attained, level, low, high, whole)
+    reason = _reasons(design, fit, attained, level, np.isinf(low) | np.isinf(high), gaps)
     status = np.where(np.isfinite(own), np.where(reason == "", "ok", "warn"), "failed")
     status = np.where(np.isfinite(own) & ~able, "refused", status)
     return Intervals(
@@ -180,57 +187,6 @@ def _pointwise(design: Design, fit: Fit, level: float) -> Intervals:
         status=status.astype(object),
         reason=reason,
     )
-
-
-def _simultaneous(fit: Fit, pointwise: Intervals, level: float) -> Intervals:
-    """Bands that hold for a whole set of event times at once.
-
-    M_a = max over the set of |est_a(t)| / sd_a(t), with sd_a(t) the root mean square of the
-    placebos other than a: a placebo is never scaled by itself, just as the reform is not.
-    """
-    shape = fit.estimate[:, 0].shape
-    half, p = np.full(shape, np.nan), np.full(shape, np.nan)
-    times = np.array([np.nan if e.event_time is None else e.event_time for e in fit.estimands])
-    attained = _attain(fit, level)
-    for chosen in (np.flatnonzero(times >= 0), np.flatnonzero(times < 0)):
-        for s in range(shape[0]):
-            own = fit.estimate[s, 0, chosen]
-            columns = chosen[np.isfinite(own)]
-            paths = np.abs(fit.estimate[s][:, columns])
-            paths = paths[np.isfinite(paths).all(axis=1)]
-            if columns.size and len(paths) >= 4:
-                scaled, sd = _scaled(paths)
-                largest = scaled[1:].max(axis=1)
-                k = min(int(attained.rank[s, columns].max()), len(largest))
-                half[s, columns] = np.sort(largest)[::-1][k - 1] * sd
-                above = largest[:, None] >= scaled[0] * (1 - TIE)
-                p[s, columns] = (1 + above.sum(axis=0)) / len(paths)
-    own = fit.estimate[:, 0]
-    event = np.isfinite(times)[None, :] & np.isfinite(own)
-    able = event & np.isfinite(p)
-    status = np.where(able, pointwise.status, np.where(event, "refused", "failed"))
-    few = "fewer than 3 placebos: a simultaneous band needs their spread"
-    return replace(
-        pointwise,
-        band="simultaneous",
-        low=np.where(able, own - half, np.nan),
-        high=np.where(able, own + half, np.nan),
-        p_value=p,
-        minimum_detectable=np.full(shape, np.nan),
-        status=status.astype(object),
-        reason=np.where(able, pointwise.reason, np.where(event, few, "")).astype(object),
-    )
-
-
-def _scaled(paths: Floats) -> tuple[Floats, Floats]:
-    """Absolute paths (assignments, events) over the placebo sd, and row 0's sd."""
-    squares = paths**2
-    total = squares[1:].sum(axis=0)
-    others = np.sqrt(np.maximum(total - squares, 0.0) / (len(paths) - 2))
-    others[0] = np.sqrt(total / (len(paths) - 1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = np.where(paths > 0, paths / others, 0.0)
-    return scaled, others[0]
 
 
 def _attain(fit: Fit, level: float) -> _Attained:
@@ -293,38 +249,28 @@ def _dilution(design: Design) -> Floats:
     return out
 
 
-def _hull(low: Floats, high: Floats, rank: int) -> tuple[float, float, bool]:
-    """Hull of the constants that lie in at least ``rank`` of the closed intervals.
-
-    Returns
-    -------
-    low, high, whole
-        NaN bounds if there are none; ``whole`` says whether the set has no gap.
-    """
-    real = low <= high
-    starts, ends = np.sort(low[real]), np.sort(high[real])
-    if len(starts) < rank:
-        return np.nan, np.nan, True
-    points = np.unique(np.concatenate([starts, ends]))
-    at = np.searchsorted(starts, points, "right") - np.searchsorted(ends, points, "left")
-    after = np.searchsorted(starts, points, "right") - np.searchsorted(ends, points, "right")
-    accepted = np.flatnonzero(at >= rank)
-    if not accepted.size:
-        return np.nan, np.nan, True
-    first, last = accepted[0], accepted[-1]
-    whole = bool((at[first : last + 1] >= rank).all() and (after[first:last] >= rank).all())
-    return float(points[first]), float(points[last]), whole
-
-
-def percent(share: float) -> str:
-    """Write a level as text, with one decimal only where it says something.
-
-    Examples
-    --------
-    >>> percent(0.95), percent(13 / 14)
-    ('95 %', '92.9 %')
-    """
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+def _on_one_side(
+    design: Design, fit: Fit, pointwise: Intervals, level: float, alternative: Alternative
+) -> Intervals:
+    """One-sided tests of the estimands that are inverted; nothing of the event times."""
+    greater = alternative == "greater"
+    attained = _attain(fit, level)
+    low, high = _one_sided.bounds(fit, greater, attained.rank)
+    able = np.isin(pointwise.status, ("ok", "warn")) & _inverted(fit)[None, :]
+    gaps = np.full(low.shape, "", dtype=object)
+    unbounded = np.isinf(low) & np.isinf(high)
+    reason = _reasons(design, fit, attained, level, unbounded, gaps)
+    status = np.where(able, np.where(reason == "", "ok", "warn"), pointwise.status)
+    return replace(
+        pointwise,
+        alternative=alternative,
+        low=np.where(able, low, np.nan),
+        high=np.where(able, high, np.nan),
+        p_value=np.where(able, _one_sided.p_values(fit, greater, _slack(fit)), np.nan),
+        minimum_detectable=np.full(low.shape, np.nan),
+        status=np.where(_inverted(fit)[None, :], status, "").astype(object),
+        reason=reason,
+    )
 
 
 def _reasons(
@@ -332,27 +278,19 @@ def _reasons(
     fit: Fit,
     attained: _Attained,
     level: float,
-    low: Floats,
-    high: Floats,
-    whole: Bools,
+    unbounded: Bools,
+    gaps: NDArray[Any],
 ) -> NDArray[Any]:
     """(series, estimands) why an interval is not plainly as configured, "" where it is."""
-    reason = np.full(low.shape, "", dtype=object)
-    for s in range(len(low)):
-        donors = design.counts(s)[1]
+    reason = np.full(unbounded.shape, "", dtype=object)
+    for s, facts in enumerate(_rules.facts(design, fit, level)):
         for e in np.flatnonzero(np.isfinite(fit.estimate[s, 0])):
-            count = int(attained.count[s, e])
-            said = []
-            if count < 2:
-                said.append("no placebo could be estimated: the reform cannot be ranked")
-            elif attained.short[s, e]:
-                said.append(
-                    f"{percent(float(attained.level[s, e]))}: {percent(level)} cannot be had "
-                    f"with {donors} donors (smallest p is 1/{count})"
-                )
-            if count >= 2 and np.isinf([low[s, e], high[s, e]]).any():
+            if facts is None:
+                continue
+            # an estimand may have fewer placebos than the att
+            here = replace(facts, assignments=int(attained.count[s, e]))
+            said = [rule.reason(here) for rule in RULES if rule.holds(here)]
+            if here.assignments >= 2 and unbounded[s, e]:
                 said.append("the interval is unbounded: placebos move as much as the reform")
-            if not whole[s, e]:
-                said.append("the accepted values have gaps: the interval is their hull")
-            reason[s, e] = "; ".join(said)
+            reason[s, e] = "; ".join([*said, *([gaps[s, e]] if gaps[s, e] else [])])
     return reason

@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 SHOWN = ("ok", "warn")
 VAGUE = ("other", "others", "none", "unknown", "yes", "no", "true", "false")
-_WORTH = {"ok": 0, "warn": 1, "refused": 2, "failed": 3}
+_WORTH = {"ok": 0, "warn": 0, "refused": 1, "failed": 2}
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,12 @@ class Results:
     def headline(self) -> Row | None:
         """The headline's row of the effects, None if there is none."""
         rows = self.effects.filter(pl.col("is_headline") & (pl.col("estimand") == "att"))
-        return best(rows.to_dicts())
+        return next(iter(rows.to_dicts()), None)
+
+    @cached_property
+    def preferred(self) -> str:
+        """The inference that figures and tables show first: that of the headline."""
+        return str(self.headline["inference"]) if self.headline else "permutation"
 
     def concerns_headline(self, check: Row) -> bool:
         """Whether a check is about the headline: its outcome and group, and its estimator.
@@ -209,7 +214,7 @@ class Results:
 
     def att(self, outcome: str, group: str, estimator: str) -> Row | None:
         """Return the best row for an effect: a valid interval before a refused one."""
-        return best(self.rows(outcome, group, estimator, "att"))
+        return best(self.rows(outcome, group, estimator, "att"), self.preferred)
 
     def rows(self, outcome: str, group: str, estimator: str, estimand: str) -> list[Row]:
         """Rows of the effects, in the order of the file."""
@@ -225,22 +230,23 @@ class Results:
         return rows
 
 
-def by_worth(rows: Sequence[Row]) -> list[Row]:
-    """Sort rows, the most valid inference first; permutation before others among equals."""
+def by_worth(rows: Sequence[Row], preferred: str) -> list[Row]:
+    """Sort rows: those with an interval first, two-sided before one-sided, the preferred method."""
 
-    def worth(row: Row) -> tuple[int, bool, bool]:
+    def worth(row: Row) -> tuple[int, bool, bool, bool]:
         return (
             _WORTH[row["status"]],
             row["alternative"] not in (None, "two-sided"),
+            row["inference"] != preferred,
             row["inference"] != "permutation",
         )
 
     return sorted(rows, key=worth)
 
 
-def best(rows: Sequence[Row]) -> Row | None:
+def best(rows: Sequence[Row], preferred: str) -> Row | None:
     """Return the row with the most valid inference, None if there are no rows."""
-    return next(iter(by_worth(rows)), None)
+    return next(iter(by_worth(rows, preferred)), None)
 
 
 def events(rows: list[Row], band: str) -> list[Row]:

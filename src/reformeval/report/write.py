@@ -108,6 +108,7 @@ def content(
         "spec": spec,
         "headline": words.headline(results),
         "numbers": _key_numbers(results),
+        "inference_table": shown.get("inference"),
         "window": _window(spec),
         "treated": results.treated_name,
         "donors": listed([results.unit_labels[unit] for unit in results.donors]),
@@ -270,7 +271,8 @@ def _methods(spec: ReportSpec) -> list[dict[str, str]]:
 
 
 def _inferences(results: Results) -> list[dict[str, str]]:
-    used: list[str] = results.effects["inference"].unique().sort(descending=True).to_list()
+    names = results.effects["inference"].unique().sort().to_list()
+    used: list[str] = sorted(names, key=lambda name: (name != results.preferred, name))
     return [
         {
             "name": say_or(f"inference.{name}.name", name),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from reformeval.report import numbers
-from reformeval.report.results import Results, Row, best, by_worth, group_label, label_words
+from reformeval.report.results import Results, Row, best, group_label, label_words
 from reformeval.report.texts import say, say_or
 from reformeval.tables._table import Cells, Column, Line, Table
 
@@ -13,7 +13,7 @@ CSV = [
     "outcome", "group", "estimator", "estimand", "step", "estimate", "std_error", "ci_low",
     "ci_high", "ci_level", "p_value", "p_value_floor", "inference", "status", "reason", "n_treated",
     "n_donors", "n_pre", "n_post", "n_persons", "baseline", "truth", "minimum_detectable",
-    "verdict", "weights", "measured_in", "is_headline",
+    "verdict", "weights", "measured_in", "is_headline", "alternative", "p_adjusted",
 ]  # fmt: skip
 
 
@@ -32,7 +32,7 @@ class _Reasons:
 
 
 def whole_period(results: Results, outcome: str) -> Table:
-    """Effects over all post-periods: every group, estimator and way of inference."""
+    """Effects over all post-periods: every group and estimator, by the headline's inference."""
     return _build(results, outcome, "att")
 
 
@@ -48,7 +48,7 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
         lines = []
         for estimator in spec.estimators:
             rows = results.rows(outcome, group.name, estimator.label, estimand)
-            for row in by_worth(rows) if estimand == "att" else _one_a_step(results, rows):
+            for row in _one(results, rows) if estimand == "att" else _one_a_step(results, rows):
                 used.append(row)
                 lines.append(_line(results, row, reasons))
         if lines:
@@ -77,10 +77,15 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
     )
 
 
+def _one(results: Results, rows: list[Row]) -> list[Row]:
+    row = best(rows, results.preferred)
+    return [] if row is None else [row]
+
+
 def _one_a_step(results: Results, rows: list[Row]) -> list[Row]:
     found = []
     for step in results.spec.timing.steps:
-        row = best([row for row in rows if row["step"] == step.id])
+        row = best([row for row in rows if row["step"] == step.id], results.preferred)
         if row is not None:
             found.append(row)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reformeval.report.results import Results
-from reformeval.tables import _table, checks, effects, sample_flow, weights
+from reformeval.tables import _table, checks, effects, inference, sample_flow, weights
 from reformeval.tables._table import Table
 
 
@@ -18,7 +18,7 @@ def build_tables(results: Results) -> dict[str, Table]:
         tables.append(effects.whole_period(results, outcome.name))
         tables.append(effects.by_step(results, outcome.name))
     tables += [weights.build(results, estimator.label) for estimator in spec.estimators]
-    tables += [sample_flow.build(results), checks.build(results)]
+    tables += [inference.build(results), sample_flow.build(results), checks.build(results)]
     return {table.name: table for table in tables if table is not None}
 
 

@@ -1,0 +1,156 @@
+"""Conformal inference: algorithm 1 step by step, inversion against brute force, size, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from design_helpers import make_design, panel
+
+from reformeval.assignments import in_space
+from reformeval.design import Design
+from reformeval.estimators import did, event_study, synthetic_control
+from reformeval.fit import Fit
+from reformeval.inference import _conformal, conformal, conformal_iid
+from reformeval.noise import serial_p
+
+
+@pytest.fixture(autouse=True)
+def _without_regressions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster covariance: nothing here reads it, and it takes most of the time."""
+    monkeypatch.setattr(did, "_covariance", lambda *_: None)
+    monkeypatch.setattr(event_study, "_covariance", lambda *_: None)
+
+
+def made(method=did, effect: float = 0.0, seed: int = 0, periods: int = 40) -> tuple[Design, Fit]:
+    y = panel(8, periods, seed)
+    y[:, 0, 30:] += effect
+    d = make_design(y, 30, dropped=(33,))
+    return d, method.estimate(d, in_space(d, 1)[:1], {})
+
+
+def shifted(d: Design, effect: float, used: np.ndarray) -> np.ndarray:
+    """Residuals of the treated unit's gap to the donors' mean, around their own mean."""
+    gap = d.y[0, 0] - effect * d.in_post - d.y[0, 1:].mean(axis=0)
+    return gap[used] - gap[used].mean()
+
+
+def constant_p(d: Design, effect: float) -> float:
+    """Moving blocks, one after the other."""
+    used = ~d.excluded
+    residual, after = shifted(d, effect, used), d.in_post[used]
+    size = [abs(np.roll(residual, -k)[after].sum()) for k in range(len(residual))]
+    return float(np.mean(np.array(size) >= size[0] - 1e-9))
+
+
+def test_average_is_algorithm_one_inverted() -> None:
+    d, fit = made(effect=2.0)
+    (found,) = conformal.infer(d, fit, 0.9)
+    assert found.p_value[0, 0] == pytest.approx(constant_p(d, 0.0))
+    assert found.level[0, 0] == pytest.approx(1 - 3 / 39)
+    for end, inwards in ((found.low[0, 0], 1e-6), (found.high[0, 0], -1e-6)):
+        assert constant_p(d, end + inwards) > 3 / 39 + 1e-9
+        assert constant_p(d, end - inwards) <= 3 / 39 + 1e-9
+    assert found.low[0, 0] <= fit.estimate[0, 0, 0] <= found.high[0, 0]
+    assert found.status[0, 1:].tolist() == [""] * (len(fit.estimands) - 1)
+
+
+def test_single_periods_are_ranks_inverted() -> None:
+    d, fit = made(event_study, effect=2.0)
+    (found,) = conformal.infer(d, fit, 0.9)
+    for e in [i for i, one in enumerate(fit.estimands) if (one.event_time or -1) >= 0]:
+        if not np.isfinite(fit.estimate[0, 0, e]):
+            assert found.status[0, e] == ""
+            continue
+        at = 30 + fit.estimands[e].event_time
+        used = d.in_pre.copy()
+        used[at] = True
+
+        def p(effect: float, used: np.ndarray = used) -> float:
+            size = np.abs(shifted(d, effect, used))
+            return float((size >= size[-1] - 1e-9).mean())
+
+        assert found.p_value[0, e] == pytest.approx(p(0.0))
+        for end, inwards in ((found.low[0, e], 1e-6), (found.high[0, e], -1e-6)):
+            assert p(end + inwards) > 3 / 31 + 1e-9 >= p(end - inwards)
+
+
+def test_weighted_donors_are_fitted_anew_for_every_effect() -> None:
+    d, fit = made(synthetic_control, effect=2.0)
+    (found,) = conformal.infer(d, fit, 0.9)
+    of = _conformal.path(d, fit, 0)
+    order = _conformal.blocks(39)
+    assert found.p_value[0, 0] == _conformal.constant_p(of, 0.0, order)
+    width = found.high[0, 0] - found.low[0, 0]
+    for end, inwards in ((found.low[0, 0], width), (found.high[0, 0], -width)):
+        assert _conformal.constant_p(of, end + 0.01 * inwards, order) > 3 / 39 + 1e-9
+        assert _conformal.constant_p(of, end - 0.001 * inwards, order) <= 3 / 39 + 1e-9
+
+
+def test_only_the_two_counterfactuals_are_spoken_of() -> None:
+    d, fit = made()
+    assert conformal.infer(d, replace(fit, counterfactual=fit.counterfactual * 1.1), 0.9) == []
+    d, fit = made(synthetic_control)
+    ridge = replace(fit, counterfactual=fit.counterfactual + 0.1)
+    assert conformal.infer(d, ridge, 0.9) == []
+
+
+def test_too_few_periods_are_refused() -> None:
+    d = make_design(panel(8, 12), 8)
+    fit = did.estimate(d, in_space(d, 1)[:1], {})
+    (found,) = conformal.infer(d, fit, 0.95)
+    assert found.status[0, 0] == "refused"
+    assert found.reason[0, 0] == (
+        "12 periods: the smallest p is 1/12, above 0.05; it takes 20 periods"
+    )
+    assert np.isnan(found.p_value[0, 0])
+
+
+def test_any_order_is_refused_where_residuals_are_correlated() -> None:
+    rng = np.random.default_rng(0)
+    for seed, rho, expected in ((3, 0.0, "ok"), (3, 0.8, "refused")):
+        y = np.random.default_rng(seed).normal(size=(8, 60))
+        for t in range(1, 60):
+            y[:, t] += rho * y[:, t - 1]
+        d = make_design(y, 45)
+        fit = did.estimate(d, in_space(d, 1)[:1], {})
+        (found,) = conformal_iid.infer(d, fit, 0.95)
+        assert found.status[0, 0] == expected
+        assert ("27 %" in found.reason[0, 0]) is (expected == "refused")
+    d = make_design(rng.normal(size=(8, 20)), 12)
+    fit = did.estimate(d, in_space(d, 1)[:1], {})
+    assert "too few to see" in conformal_iid.infer(d, fit, 0.95)[0].reason[0, 0]
+
+
+def test_serial_correlation_is_ljung_box() -> None:
+    x = np.random.default_rng(1).normal(size=30)
+    c = x - x.mean()
+    q = 30 * 32 * (c[1:] @ c[:-1] / (c @ c)) ** 2 / 29
+    from scipy import stats
+
+    assert serial_p(x, "month") == pytest.approx(stats.chi2.sf(q, 1))
+    assert np.isnan(serial_p(x[:19], "month"))
+    assert np.isnan(serial_p(np.ones(30), "month"))
+
+
+def test_a_donor_like_the_treated_unit_leaves_nothing_to_compare() -> None:
+    y = panel(8, 40)
+    y[:, 3] = y[:, 0]
+    d = make_design(y, 30)
+    (found,) = conformal.infer(d, synthetic_control.estimate(d, in_space(d, 1)[:1], {}), 0.9)
+    assert found.status[0, 0] == "refused"
+    assert "without error before the reform" in found.reason[0, 0]
+
+
+def test_level_is_held_when_residuals_are_exchangeable_in_time() -> None:
+    draws, hits, joint = 400, 0, 0
+    for seed in range(draws):
+        d = make_design(np.random.default_rng(seed).normal(size=(6, 40)), 30)
+        fit = did.estimate(d, in_space(d, 1)[:1], {})
+        hits += conformal.infer(d, fit, 0.9)[0].p_value[0, 0] <= 0.1 + 1e-9
+        of = _conformal.path(d, fit, 0)
+        joint += _conformal.joint_p(of, _conformal.blocks) <= 0.1 + 1e-9
+    limit = 0.1 + 3.5 * np.sqrt(0.09 / draws)
+    assert 0.03 < hits / draws <= limit
+    assert 0.03 < joint / draws <= limit
