@@ -85,9 +85,9 @@ def spec(
     **others: Any,
 ) -> PanelSpec:
     """Spec with unit A treated and no suppression unless ``others`` say so."""
-    max_months = others.pop("max_months", None)
+    max_months, months = others.pop("max_months", None), others.pop("months", None)
     chosen = tuple(
-        Outcome(name, population, "x", name, max_months=max_months)
+        Outcome(name, population, "x", name, max_months=max_months, months=months)
         for name, population in outcomes.items()
     )
     given: dict[str, Any] = {"treated": ("A",), "comparison": Comparison(), "min_persons": 1}

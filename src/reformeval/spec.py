@@ -20,9 +20,13 @@ from reformeval.register.columns import Kind
 
 T = TypeVar("T")
 
-PopulationKind = Literal["residents", "current_recipients", "prior_recipients", "as_published"]
+PopulationKind = Literal[
+    "residents", "current_recipients", "prior_recipients", "entrants", "as_published"
+]
 WeightKind = Literal["equal", "persons_pre"]
 SplitRule = Literal["stop", "common"]
+GroupsOf = Literal["frozen", "current"]
+MoversTo = Literal["before", "current"]
 WORKING_AGE = (18, 66)
 
 
@@ -95,13 +99,16 @@ class Population:
         the period; None: before for ``prior_recipients``, in the period for others.
     movers
         The same for the unit.
+    after
+        Months without assistance after which a recipient is one of the ``entrants``.
     """
 
     kind: PopulationKind
     months: int | None = None
     ages: tuple[int, int] = WORKING_AGE
-    groups: Literal["frozen", "current"] | None = None
-    movers: Literal["before", "current"] | None = None
+    groups: GroupsOf | None = None
+    movers: MoversTo | None = None
+    after: int | None = None
 
     @property
     def frozen_groups(self) -> bool:
@@ -217,6 +224,7 @@ class Outcome:
     max_months: int | None = None
     definition: Definition | None = None
     prices_of: str | None = None
+    months: int | None = None
 
 
 @dataclass(frozen=True)

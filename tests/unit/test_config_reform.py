@@ -227,8 +227,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "recipients need residents": (
         "population: residents",
         "population: prior_recipients",
-        "16: `outcomes.recipients_per_1000` counts recipients among residents, not among "
-        "prior_recipients",
+        "16: `outcomes.recipients_per_1000` counts among residents, not among prior_recipients",
     ),
     "whom it counts": (
         "population: {kind: prior_recipients, months: 12}\n",
@@ -243,7 +242,34 @@ CASES: dict[str, tuple[str, str, str]] = {
     "max_months elsewhere": (
         "percentage points}",
         "points, max_months: 6}",
-        "15: `outcomes.employed.max_months` is only for spell_months",
+        "15: `outcomes.employed.max_months` is only for spell_months, months_to_exit",
+    ),
+    "months elsewhere": (
+        "percentage points}",
+        "points, months: 6}",
+        "15: `outcomes.employed.months` is only for months_received, months_received_next, "
+        "reentry_rate",
+    ),
+    "entrants before the source": (
+        "population: residents,",
+        "population: {kind: entrants, after: 3},",
+        "16: `outcomes.recipients_per_1000.population`: entrants are without assistance in the 3 "
+        "months before, and the source begins in 2017-01",
+    ),
+    "after of others": (
+        "{kind: prior_recipients, months: 12}",
+        "{kind: prior_recipients, after: 6}",
+        "3: `population.after` is only for entrants",
+    ),
+    "ages reversed": (
+        "{kind: prior_recipients, months: 12}",
+        "{kind: residents, ages: [30, 18]}",
+        "3: `population.ages`: 30 is above 18",
+    ),
+    "unknown groups": (
+        "{kind: prior_recipients, months: 12}",
+        "{kind: residents, groups: frosen}",
+        "3: `population.groups` is 'frosen'",
     ),
     "unknown population": (
         "{kind: prior_recipients, months: 12}",
@@ -279,7 +305,7 @@ CASES: dict[str, tuple[str, str, str]] = {
         "{outcome: employed,",
         "{outcome: spell_months,",
         "19: `headline.outcome`: 'spell_months' counts current_recipients and is only "
-        "descriptive: who is a recipient may change with the reform",
+        "descriptive: who they are may change with the reform",
     ),
     "unknown method": (
         "method: synthetic_control",
@@ -343,11 +369,6 @@ RESERVED = {
         'comparison:\n  largest: 24\n  exclude: ["0301"]',
         "comparison: never_treated",
         "11: `comparison: never_treated`",
-    ),
-    "entrants": (
-        "{kind: prior_recipients, months: 12}",
-        "entrants",
-        "3: `population: entrants`",
     ),
     "per": ("percentage points}", "points, per: residents}", "15: `outcomes.employed.per`"),
     "scale": ("percentage points}", "points, scale: pre_mean}", "15: `outcomes.employed.scale`"),

@@ -15,7 +15,7 @@ from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
-from reformeval.spec import PopulationKind, SplitRule, WeightKind
+from reformeval.spec import GroupsOf, MoversTo, PopulationKind, SplitRule, WeightKind
 
 Source = RegisterSource | SimulatedSource | TableSource | StatBankSource
 SOURCE_KINDS: dict[
@@ -48,9 +48,6 @@ def _empty_as_mapping(value: object) -> object:
 
 def _population(value: object) -> object:
     """``residents`` is short for ``{kind: residents}``."""
-    kind = value.get("kind") if isinstance(value, dict) else value
-    if kind == "entrants":
-        raise ValueError("`population: entrants` is not yet supported")
     return {"kind": value} if isinstance(value, str) else value
 
 
@@ -121,6 +118,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 # A validator that runs before a model hands it Python's lists, which strict tuples refuse.
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Age = Annotated[int, Field(ge=0, le=130)]
 Period = Annotated[str, BeforeValidator(_period, json_schema_input_type=str | int)]
 
 
@@ -188,10 +186,27 @@ class Population(ConfigModel):
 
     kind: PopulationKind = Field(
         description="residents; current_recipients (descriptive, who they are may change with the"
-        " reform); prior_recipients (frozen before the reform); tables have as_published"
+        " reform); prior_recipients (frozen before the reform); entrants (new recipients,"
+        " descriptive); tables have as_published"
     )
     months: int | None = Field(
         None, ge=1, description="prior_recipients: length of the selection window; default 12"
+    )
+    after: int | None = Field(
+        None, ge=1, description="entrants: months without assistance before the first; default 6"
+    )
+    ages: Annotated[tuple[Age, Age], BeforeValidator(_tuple)] | None = Field(
+        None, description="first and last age that counts; default [18, 66]"
+    )
+    groups: GroupsOf | None = Field(
+        None,
+        description="frozen: groups of the last period before anticipation; current: of each"
+        " period; default: frozen for prior_recipients, else current",
+    )
+    movers: MoversTo | None = Field(
+        None,
+        description="before: unit of the last period before anticipation (intention to treat);"
+        " current: of each period; default: before for prior_recipients, else current",
     )
 
 
@@ -214,7 +229,15 @@ class Outcome(ConfigModel):
         None, gt=0, description="smallest effect that would matter, as measured_in"
     )
     max_months: int | None = Field(
-        None, ge=1, description="spell_months only: longer spells count this many; default 12"
+        None,
+        ge=1,
+        description="spell_months, months_to_exit: more months count as this many; default 12",
+    )
+    months: int | None = Field(
+        None,
+        ge=1,
+        description="months_received, months_received_next, reentry_rate: months that are looked"
+        " over; default 12",
     )
 
 

@@ -15,9 +15,10 @@ from reformeval.config.mappings import Named
 from reformeval.config.models import GroupEntry, Outcome, Population, Reform, Settings, Source
 from reformeval.register.expressions import parse
 from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
-from reformeval.sources._register_keys import RegisterModel
+from reformeval.sources._register_keys import SPANNING, TOP_CODED, RegisterModel
 
 DEFAULT_MONTHS = 12
+DEFAULT_AFTER = 6
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
             measured_in=given.measured_in,
             label=given.label or study.source.default_outcome_label(name),
             smallest_effect_of_interest=given.smallest_effect_of_interest,
-            max_months=(given.max_months or DEFAULT_MONTHS if name == "spell_months" else None),
+            max_months=(given.max_months or DEFAULT_MONTHS) if name in TOP_CODED else None,
+            months=(given.months or DEFAULT_MONTHS) if name in SPANNING else None,
             definition=_definition(study.source, name),
             prices_of=_base(study.source, name),
         )
@@ -127,7 +129,7 @@ def counted(
     if defined is None or defined.population is None:
         return default
     same = default is not None and default.kind == defined.population
-    return default if same else Population(kind=defined.population, months=None)
+    return default if same else Population.model_validate({"kind": defined.population})
 
 
 def _definition(source: Source, name: str) -> spec.Definition | None:
@@ -168,8 +170,14 @@ def cpi(study: Study) -> spec.Cpi | None:
 def _population(study: Study, given: Population | None) -> spec.Population:
     if given is None or not study.source.is_register:
         return spec.Population("as_published")
-    selects = given.kind == "prior_recipients"
-    return spec.Population(given.kind, (given.months or DEFAULT_MONTHS) if selects else None)
+    return spec.Population(
+        given.kind,
+        (given.months or DEFAULT_MONTHS) if given.kind == "prior_recipients" else None,
+        given.ages or spec.WORKING_AGE,
+        given.groups,
+        given.movers,
+        (given.after or DEFAULT_AFTER) if given.kind == "entrants" else None,
+    )
 
 
 def geography(study: Study) -> spec.Geography | None:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reformeval import discovery
-from reformeval.config import resolve, rules_time
+from reformeval.config import resolve, rules_population, rules_time
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
@@ -23,12 +23,11 @@ from reformeval.config.models import (
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
-from reformeval.sources._register_keys import DEFLATED, RegisterModel
+from reformeval.sources._register_keys import DEFLATED, SPANNING, TOP_CODED, RegisterModel
 from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
 
-MAX_MONTHS_OUTCOME = "spell_months"
-_NEEDS_RESIDENTS = ("recipients", "recipients_per_1000")
+_DESCRIPTIVE = ("current_recipients", "entrants")
 _WITH_PERSONS_PRE = ("did", "event_study", "person_event_study")
 
 
@@ -171,7 +170,7 @@ def _comparison(document: Document, comparison: Comparison, treated: Collection[
 def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> None:
     outcomes: Mapping[str, Outcome] = keys.get("outcomes") or {}
     default: Population | None = keys.get("population")
-    _population(document, ("population",), default, source, keys)
+    rules_population.check(document, ("population",), default, source, keys)
     for name, outcome in outcomes.items():
         path: Path = ("outcomes", name)
         if name not in source.outcome_names():
@@ -183,68 +182,19 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
                 else did_you_mean(name, source.outcome_names()),
             )
             continue
-        _population(document, (*path, "population"), outcome.population, source, keys)
-        if outcome.max_months is not None and name != MAX_MONTHS_OUTCOME:
-            document.add(
-                (*path, "max_months"),
-                f"`{dotted(path)}.max_months` is only for {MAX_MONTHS_OUTCOME}",
-                "take it out",
-            )
+        rules_population.check(document, (*path, "population"), outcome.population, source, keys)
+        for key, names in (("max_months", TOP_CODED), ("months", SPANNING)):
+            if getattr(outcome, key) is not None and name not in names:
+                document.add(
+                    (*path, key),
+                    f"`{dotted(path)}.{key}` is only for {', '.join(names)}",
+                    "take it out",
+                )
         # A population with a fault of its own was reported as that.
         if source.is_register and ("population" in keys or outcome.population):
-            _counted(document, path, name, resolve.counted(source, name, outcome, default))
-
-
-def _counted(document: Document, path: Path, name: str, population: Population | None) -> None:
-    if population is None:
-        document.add(
-            path,
-            f"`{dotted(path)}` does not say whom it counts",
-            "give the reform or the outcome a population: residents, prior_recipients or "
-            "current_recipients",
-        )
-    elif name in _NEEDS_RESIDENTS and population.kind != "residents":
-        document.add(
-            path,
-            f"`{dotted(path)}` counts recipients among residents, not among {population.kind}",
-            "give it population: residents",
-        )
-
-
-def _population(
-    document: Document,
-    path: Path,
-    population: Population | None,
-    source: Source,
-    keys: Mapping[str, Any],
-) -> None:
-    if population is None:
-        return
-    if population.kind not in source.populations():
-        fix = (
-            did_you_mean(population.kind, source.populations())
-            if source.is_register
-            else "take it out: a table says itself whom it counts"
-        )
-        document.add(path, f"`{dotted(path)}`: the source cannot count {population.kind}", fix)
-    elif population.months is not None and population.kind != "prior_recipients":
-        document.add(path, f"`{dotted(path)}.months` is only for prior_recipients", "take it out")
-    elif population.kind == "prior_recipients":
-        _selection(document, path, population.months or 12, source, keys.get("treatment"))
-
-
-def _selection(
-    document: Document, path: Path, months: int, source: Source, treatment: Treatment | None
-) -> None:
-    """Ask that the selection window of prior recipients lies inside the source."""
-    before = rules_time.months_before(source, treatment) if treatment else None
-    if before is not None and before < months:
-        document.add(
-            path,
-            f"`{dotted(path)}`: prior_recipients are chosen over {months} months before "
-            f"adoption and its anticipation, and the source has {before}",
-            "choose fewer months",
-        )
+            rules_population.counted(
+                document, path, name, resolve.counted(source, name, outcome, default)
+            )
 
 
 def _mappings(
@@ -340,11 +290,11 @@ def _headline(
             )
     outcome = (outcomes or {}).get(headline.outcome)
     population = (outcome.population if outcome else None) or keys.get("population")
-    if outcome and population and population.kind == "current_recipients":
+    if outcome and population and population.kind in _DESCRIPTIVE:
         document.add(
             ("headline", "outcome"),
-            f"`headline.outcome`: '{headline.outcome}' counts current_recipients and is only "
-            "descriptive: who is a recipient may change with the reform",
+            f"`headline.outcome`: '{headline.outcome}' counts {population.kind} and is only "
+            "descriptive: who they are may change with the reform",
             "choose an outcome of residents or prior_recipients",
         )
 
@@ -421,6 +371,8 @@ def _persons(document: Document, keys: Mapping[str, Any], source: Source) -> Non
             and source.outcome_kind(name) != "count"
             and (population := resolve.counted(source, name, outcome, keys.get("population")))
             and population.kind == "prior_recipients"
+            and population.groups != "current"
+            and population.movers != "current"
         ]
         if not source.is_register:
             document.add(

@@ -35,6 +35,12 @@ def _judge(population: Population) -> tuple[_rows.Verdict, str] | None:
             "Counts whoever receives benefit in each period. The reform may change who that is, so "
             "the estimate mixes its effect on people with a change of people: descriptive."
         )
+    if population.kind == "entrants":
+        return "warn", (
+            f"Counts people with assistance after {population.after} periods without, anew in each "
+            "period. The reform may change who that is, so the estimate mixes its effect on people "
+            "with a change of people: descriptive."
+        )
     if population.kind == "prior_recipients":
         return "info", (
             f"Counts people who received benefit in the {population.months} periods before "

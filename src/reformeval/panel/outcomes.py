@@ -15,9 +15,10 @@ from reformeval.errors import Problem, UserError
 from reformeval.panel import sums
 from reformeval.panel.prices import Prices
 from reformeval.register.expressions import Expression, parse
+from reformeval.sources._register_keys import COUNTED_OVER
 from reformeval.spec import Outcome
 
-DEFAULT_MAX_MONTHS = 12
+DEFAULT_MONTHS = 12
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ MEASURES = {
     "benefit_real": Measure("benefit"),
     "earnings_real": Measure("earnings"),
     "spell_months": Measure("spell", history="so_far"),
-}
-_ONLY_POPULATION = {
-    "recipients": "residents",
-    "recipients_per_1000": "residents",
-    "spell_months": "current_recipients",
+    "exit_rate": Measure("exit", 100.0, history="exit"),
+    "entry_rate": Measure("entry", 100.0, history="entry"),
+    "reentry_rate": Measure("reentry", 100.0, history="reentry"),
+    "months_to_exit": Measure("to_exit", history="to_exit"),
+    "months_received": Measure("last", history="last"),
+    "months_received_next": Measure("next", history="next"),
 }
 
 
@@ -88,7 +90,7 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
     """
     problems = []
     for outcome in outcomes:
-        only, kind = _ONLY_POPULATION.get(outcome.name), outcome.population.kind
+        only, kind = COUNTED_OVER.get(outcome.name, ()), outcome.population.kind
         if outcome.definition is None and outcome.name not in MEASURES:
             known = ", ".join(MEASURES)
             problems.append(
@@ -97,11 +99,11 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
                     fix="define it in the source file, under outcomes",
                 )
             )
-        elif only and kind != only:
+        elif only and outcome.definition is None and kind not in only:
             problems.append(
                 Problem(
                     f"outcome {outcome.name} cannot be counted over {kind}",
-                    fix=f"give it population: {{kind: {only}}}",
+                    fix=f"give it population: {' or '.join(f'{{kind: {k}}}' for k in only)}",
                 )
             )
         elif kind == "as_published":
@@ -130,7 +132,7 @@ def measure(outcome: Outcome) -> Measure:
     how = MEASURES[outcome.name]
     if how.history is None:
         return how
-    months = max_months(outcome)
+    months = outcome.max_months or outcome.months or DEFAULT_MONTHS
     return replace(how, column=f"{how.column} {months}", months=months)
 
 
@@ -142,11 +144,6 @@ def measures(outcomes: Iterable[Outcome]) -> tuple[Measure, ...]:
 def columns(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     """Columns of the register that these outcomes are computed from, each once."""
     return tuple(dict.fromkeys(name for one in measures(outcomes) for name in one.needs))
-
-
-def max_months(outcome: Outcome) -> int:
-    """Months at which a spell's length is top-coded."""
-    return outcome.max_months or DEFAULT_MAX_MONTHS
 
 
 def value(outcome: Outcome, prices: Prices | None = None) -> pl.Expr:

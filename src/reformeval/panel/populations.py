@@ -19,12 +19,12 @@ from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.panel.holdings import Holdings
 from reformeval.panel.spells import History
-from reformeval.periods import Frequency
 from reformeval.register.batches import Batch, Flags
 from reformeval.register.groups import RegisterGroup
 from reformeval.spec import Population, Timing
 
 DEFAULT_SELECTION = 12
+DEFAULT_AFTER = 6
 Codes = NDArray[np.int64]
 
 
@@ -169,7 +169,9 @@ def members(people: People, population: Population) -> Members:
     those of them with assistance in it. ``prior_recipients`` lived in a unit at the given ages in
     the reference, the last period before anticipation, and had assistance in any period of the
     selection window that ends there; they count in every period of the window in which they are
-    in the register. Each counts in the unit and the groups of the period, or of the reference.
+    in the register. ``entrants`` are recipients who were in the register without assistance in
+    the given number of months before. Each counts in the unit and the groups of the period, or of
+    the reference.
     """
     batch, window = people.batch, people.in_window
     unit = people.unit
@@ -195,6 +197,8 @@ def members(people: People, population: Population) -> Members:
         steps["population"] = people.ever(selected & people.history.receiving)
     elif population.kind == "current_recipients":
         steps["population"] = people.history.receiving
+    elif population.kind == "entrants":
+        steps["population"] = people.history.entering(population.after or DEFAULT_AFTER)
     return Members(_chained(steps), unit, classes)
 
 
@@ -222,19 +226,32 @@ def check_coverage(extract: Extract, population: Population) -> None:
     Raises
     ------
     UserError
-        If the register begins after the selection window does.
+        If the register begins after the selection window of prior recipients does, or later than
+        the months without assistance before the first entrants of the window.
     """
-    if population.kind != "prior_recipients":
-        return
-    timing, months = extract.timing, population.months or DEFAULT_SELECTION
-    known = extract.number(timing.pre_end) - extract.number(extract.held.first)
-    if 0 <= known < months - 1:
-        frequency: Frequency = timing.frequency
-        raise UserError(
-            Problem(
-                f"prior_recipients: the {months} periods up to "
-                f"{periods.label(timing.pre_end, frequency)} begin before the register, in "
-                f"{periods.label(extract.held.first, frequency)}",
-                fix=f"set months to {known + 1} or less",
+    timing, first = extract.timing, extract.number(extract.held.first)
+    begins = f"begin before the register, in {periods.label(extract.held.first, timing.frequency)}"
+    if population.kind == "prior_recipients":
+        months = population.months or DEFAULT_SELECTION
+        known = extract.number(timing.pre_end) - first
+        if 0 <= known < months - 1:
+            at = periods.label(timing.pre_end, timing.frequency)
+            raise UserError(
+                Problem(
+                    f"prior_recipients: the {months} periods up to {at} {begins}",
+                    fix=f"set months to {known + 1} or less",
+                )
             )
-        )
+    if population.kind == "entrants":
+        after = population.after or DEFAULT_AFTER
+        known = extract.number(timing.first) - first
+        if 0 <= known < after:
+            at = periods.label(timing.first, timing.frequency)
+            start = periods.shift(extract.held.first, after, timing.frequency)
+            raise UserError(
+                Problem(
+                    f"entrants: the {after} periods before {at} {begins}",
+                    fix=f"start the window in {periods.label(start, timing.frequency)}, or set "
+                    "after to fewer periods",
+                )
+            )

@@ -9,7 +9,7 @@ import polars as pl
 
 from reformeval import periods
 from reformeval.artefacts import SAMPLE_FLOW, table
-from reformeval.panel.populations import DEFAULT_SELECTION
+from reformeval.panel.populations import DEFAULT_AFTER, DEFAULT_SELECTION
 from reformeval.spec import Population, Timing
 
 
@@ -77,11 +77,36 @@ def _reasons(population: Population, timing: Timing) -> dict[str, str]:
         reasons["population"] = f"without assistance in the {months} periods up to {at}"
     elif population.kind == "current_recipients":
         reasons["population"] = "without assistance in the period"
+    elif population.kind == "entrants":
+        after = population.after or DEFAULT_AFTER
+        reasons["population"] = (
+            f"without assistance in the period, or not known to be without in the {after} before"
+        )
     return reasons
 
 
 def _name(population: Population, wanted: Sequence[Population]) -> str:
-    """Give the kind; with its months where the same kind is used with several."""
-    if sum(other.kind == population.kind for other in wanted) == 1:
+    """Give the kind; with what it is chosen by where the same kind is used in several ways."""
+    alike = [other for other in wanted if other.kind == population.kind]
+    if len(alike) == 1:
         return population.kind
-    return f"{population.kind} ({population.months or DEFAULT_SELECTION})"
+    months = {"prior_recipients": population.months, "entrants": population.after}
+    told = {
+        "months": months.get(population.kind) or "",
+        "ages": "–".join(map(str, population.ages)),
+        "groups": "frozen groups" if population.frozen_groups else "current groups",
+        "units": "unit before" if population.frozen_units else "current unit",
+    }
+    differing = [
+        str(text) for key, text in told.items() if len({_key(other, key) for other in alike}) > 1
+    ]
+    return f"{population.kind} ({', '.join(differing)})"
+
+
+def _key(population: Population, key: str) -> object:
+    return {
+        "months": (population.months, population.after),
+        "ages": population.ages,
+        "groups": population.frozen_groups,
+        "units": population.frozen_units,
+    }[key]

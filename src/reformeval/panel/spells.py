@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from reformeval.register.batches import Batch, Flags
 
 Counts = NDArray[np.int32]
-Column = tuple[NDArray[np.int32] | Flags, Flags | None]
+Column = tuple[NDArray[np.int32] | Flags, Flags]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,23 +43,99 @@ class History:
         """Months of the spell in progress up to each row; 0 in months without assistance."""
         return _run_so_far(self.receiving, self.follows)
 
+    @cached_property
+    def left(self) -> Counts:
+        """Months of the spell in progress from each row on; 0 in months without assistance."""
+        return _run_so_far(self.receiving[::-1], self._followed[::-1])[::-1]
+
+    @cached_property
+    def observed_before(self) -> Counts:
+        """Months without a gap that the person was in the register before each row."""
+        return _run_so_far(np.ones(len(self.batch), dtype=np.bool_), self.follows) - 1
+
+    @cached_property
+    def observed_after(self) -> Counts:
+        """Months without a gap that the person is in the register after each row."""
+        everywhere = np.ones(len(self.batch), dtype=np.bool_)
+        return _run_so_far(everywhere, self._followed[::-1])[::-1] - 1
+
+    @cached_property
+    def _followed(self) -> Flags:
+        """Rows whose person is in the register in the month after, too."""
+        return np.append(self.follows[1:], False)
+
+    @cached_property
+    def _months_until(self) -> Counts:
+        """Months with assistance in all rows before each row, and in all rows."""
+        return np.append(np.int32(0), np.cumsum(self.receiving, dtype=np.int32))
+
+    def received(self, first: int, last: int) -> Counts:
+        """Months with assistance from ``first`` to ``last`` rows after each row, both included.
+
+        Only of meaning where the person is in the register in all of these months.
+        """
+        row = np.arange(len(self.batch))
+        end, start = (np.clip(row + by, 0, len(row)) for by in (last + 1, first))
+        return self._months_until[end] - self._months_until[start]
+
+    def entering(self, without: int) -> Flags:
+        """Rows with assistance after at least so many months in the register without."""
+        new: Flags = self.receiving & (self.observed_before >= without)
+        new &= self.received(-without, -1) == 0
+        return new
+
     def column(self, name: str, months: int) -> Column:
-        """One quantity for every row, and the rows for which it is known.
+        """One quantity for every row, 0 where it is not known, and the rows for which it is.
+
+        Whoever is not in the register for a month that is looked at has no known value: not
+        being there is not being without assistance.
 
         Parameters
         ----------
         name
-            ``so_far``: months of the spell in progress, at most ``months``; known in months with
-            assistance.
+            ``so_far``: months of the spell in progress, at most ``months``. ``exit``: no
+            assistance in the next month. ``to_exit``: months until the first without, at most
+            ``months``. ``reentry``: of those who leave after the month, assistance again within
+            ``months`` of the first month without. These are known in months with assistance.
+            ``entry``: assistance in the month, known for those without in the month before.
+            ``last`` and ``next``: months with assistance among the ``months`` up to this one, and
+            after it.
         """
+        values, known = self._column(name, months)
+        return np.where(known, values, np.zeros(1, dtype=values.dtype)), known
+
+    def _column(self, name: str, months: int) -> Column:
+        after, before = self.observed_after, self.observed_before
         if name == "so_far":
             return np.minimum(self.so_far, months), self.receiving
+        if name == "exit":
+            return self.left == 1, self.receiving & (after >= 1)
+        if name == "to_exit":
+            ended = (after >= self.left) | (self.left >= months)
+            return np.minimum(self.left, months), self.receiving & ended
+        if name == "reentry":
+            leaving = (self.left == 1) & (after >= months + 1)
+            return self.received(2, months + 1) > 0, leaving
+        if name == "entry":
+            return self.receiving, (before >= 1) & (self.received(-1, -1) == 0)
+        if name == "last":
+            return self.received(1 - months, 0), before >= months - 1
+        if name == "next":
+            return self.received(1, months), after >= months
         raise ValueError(f"there is no history '{name}'")
 
 
 def reach(name: str, months: int) -> tuple[int, int]:
     """Months before and after a month that a quantity of `History.column` looks at."""
-    return {"so_far": (months - 1, 0)}[name]
+    return {
+        "so_far": (months - 1, 0),
+        "exit": (0, 1),
+        "to_exit": (0, months),
+        "reentry": (0, months + 1),
+        "entry": (1, 0),
+        "last": (months - 1, 0),
+        "next": (0, months),
+    }[name]
 
 
 def _run_so_far(flags: Flags, follows: Flags) -> Counts:

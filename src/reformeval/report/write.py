@@ -20,7 +20,7 @@ from reformeval.report import numbers, words
 from reformeval.report.results import Results, group_label, label_words
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import listed, say, say_or
-from reformeval.spec import Outcome
+from reformeval.spec import Outcome, Population
 from reformeval.tables import _table, checks
 from reformeval.tables._table import Table
 
@@ -228,15 +228,30 @@ def _population_name(outcome: Outcome) -> str:
 
 def _populations(spec: ReportSpec) -> list[tuple[str, str, list[str]]]:
     """Name, explanation and outcomes of each population, in order of first use."""
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for outcome in spec.outcomes:
-        kind, months = outcome.population.kind, outcome.population.months or ""
-        text = say(f"population.{kind}.text", months=months, least=spec.min_persons)
-        name = _population_name(outcome)
-        found.setdefault(name, (text, []))[1].append(
+        key = _population_name(outcome), _explained(outcome.population, spec.min_persons)
+        found.setdefault(key, []).append(
             say("report.data.outcome", outcome=outcome.label, measured_in=outcome.measured_in)
         )
-    return [(name, text, outcomes) for name, (text, outcomes) in found.items()]
+    return [(name, text, outcomes) for (name, text), outcomes in found.items()]
+
+
+def _explained(population: Population, least: int) -> str:
+    """Say who is counted, and in which unit and groups."""
+    text = say(
+        f"population.{population.kind}.text",
+        months=population.months or "",
+        after=population.after or "",
+        least=least,
+    )
+    if population.kind == "as_published":
+        return text
+    units = "before" if population.frozen_units else "current"
+    groups = "frozen" if population.frozen_groups else "current"
+    first, last = population.ages
+    counted = say(f"population.counted.{units}_{groups}", first=first, last=last)
+    return f"{text} {counted}"
 
 
 def _check_counts(rows: pl.DataFrame) -> list[dict[str, str]]:

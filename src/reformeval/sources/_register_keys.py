@@ -31,7 +31,27 @@ OUTCOMES: dict[str, tuple[OutcomeKind, str]] = {
     "benefit_real": ("mean", "Social assistance in constant prices"),
     "earnings_real": ("mean", "Earnings in constant prices"),
     "spell_months": ("mean", "Months of the spell in progress"),
+    "exit_rate": ("share", "Recipients without assistance in the next month"),
+    "entry_rate": ("share", "Assistance among those without in the month before"),
+    "reentry_rate": ("share", "Assistance again, of those who leave it"),
+    "months_to_exit": ("mean", "Months until the first without assistance"),
+    "months_received": ("mean", "Months with assistance up to this one"),
+    "months_received_next": ("mean", "Months with assistance after this one"),
 }
+# Populations that an outcome has a meaning in; outcomes that are not here have one in all.
+_RECIPIENTS: tuple[PopulationKind, ...] = ("current_recipients", "prior_recipients", "entrants")
+COUNTED_OVER: dict[str, tuple[PopulationKind, ...]] = {
+    "recipients": ("residents",),
+    "recipients_per_1000": ("residents",),
+    "spell_months": ("current_recipients",),
+    "exit_rate": _RECIPIENTS,
+    "reentry_rate": _RECIPIENTS,
+    "months_to_exit": _RECIPIENTS,
+    "entry_rate": ("residents", "prior_recipients"),
+}
+# Outcomes whose longest count, or whose span of months, a reform may set.
+TOP_CODED = ("spell_months", "months_to_exit")
+SPANNING = ("months_received", "months_received_next", "reentry_rate")
 # Outcomes that are those of another name in prices of the base of ``cpi``.
 DEFLATED = ("benefit_real", "earnings_real")
 _SCALES: dict[OutcomeKind, float] = {"share": 100.0, "rate": 1_000.0, "mean": 1.0, "count": 1.0}

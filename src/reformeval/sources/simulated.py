@@ -163,7 +163,7 @@ class SimulatedSource(RegisterModel):
 
     def populations(self) -> frozenset[str]:
         """Kinds of population that a reform may ask for."""
-        return frozenset({"residents", "current_recipients", "prior_recipients"})
+        return frozenset({"residents", "current_recipients", "prior_recipients", "entrants"})
 
     def unit_labels(self) -> dict[str, str]:
         """Names of the municipalities by code."""
