@@ -88,7 +88,9 @@ def _estimated(
     design = from_panel(panel, units, one.timing, one.outcomes, one.groups, one.weights)
     fit = fit_files.read(folder, design)
     methods = _router.chosen(spec.inference)
-    sizes = {outcome.name: outcome.smallest_effect_of_interest for outcome in spec.outcomes}
+    # A smallest effect is in the outcome's unit, which the method's effects may not be.
+    named = {outcome.name: outcome.smallest_effect_of_interest for outcome in spec.outcomes}
+    sizes = named if one.unit is None else dict.fromkeys(named)
     margin = np.array(
         [np.nan if sizes[s.outcome] is None else sizes[s.outcome] for s in design.series],
         dtype=np.float64,

@@ -199,14 +199,17 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         "outcome": series.outcome,
         "group": series.group,
         "population": series.population or outcome.population.kind,
-        "measured_in": outcome.measured_in,
+        "measured_in": one.spec.unit or outcome.measured_in,
         "estimator": one.spec.label,
         "weights": one.spec.weights,
         "n_treated": treated,
         "n_donors": donors,
         "n_pre": pre,
         "n_post": post,
-        "baseline": treated_mean(design, s, design.y[s], kept & design.in_pre),
+        # in the outcome's unit, so not beside effects in another
+        "baseline": None
+        if one.spec.unit
+        else treated_mean(design, s, design.y[s], kept & design.in_pre),
         "min_cell": smallest,
     }
 
@@ -224,8 +227,20 @@ def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) ->
         "step": estimand.step,
         "event_time": estimand.event_time,
         "n_persons": persons,
-        "truth": None if facts.truth is None else treated_mean(design, s, facts.truth[s], chosen),
+        "truth": None if facts.truth is None else _truth(one, s, facts.truth[s], chosen),
     }
+
+
+def _truth(one: Estimated, s: int, effect: Floats, chosen: Bools) -> float:
+    """Mean of the true effect on cells, for methods of proportions in log points."""
+    design = one.design
+    mean = treated_mean(design, s, effect, chosen)
+    if one.spec.unit is None:
+        return mean
+    observed = treated_mean(design, s, design.y[s], chosen)
+    if not observed > 0 or not mean < observed:
+        return float("nan")
+    return 100 * float(np.log(observed / (observed - mean)))
 
 
 def _uncertainty(which: Intervals, s: int, e: int) -> dict[str, Any]:

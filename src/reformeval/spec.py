@@ -29,6 +29,11 @@ GroupsOf = Literal["frozen", "current"]
 MoversTo = Literal["before", "current"]
 WORKING_AGE = (18, 66)
 
+PER_PERSONS = "persons"  # what an outcome may be counted per, besides another outcome
+# Methods that compare changes in proportion, so that units may differ in size, and the unit that
+# their effects are in, whatever the outcome's.
+PROPORTIONAL = {"poisson_did": "log points"}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -213,7 +218,10 @@ class Outcome:
     """One outcome of a reform, with whom it counts and in what it is measured.
 
     ``definition`` is None where the program knows the outcome by its name; ``prices_of`` is the
-    base whose prices it is in, None where it is not deflated.
+    base whose prices it is in, None where it is not deflated. ``per`` names the outcome that it is
+    divided by, or `PER_PERSONS`, with ``times`` as factor; ``indexed`` puts it on a scale on which
+    the unit's mean before the reform is 100. ``in_levels`` says whether an estimator compares its
+    level, which counts of units of different size do not allow.
     """
 
     name: str
@@ -225,6 +233,10 @@ class Outcome:
     definition: Definition | None = None
     prices_of: str | None = None
     months: int | None = None
+    per: str | None = None
+    times: float = 1.0
+    indexed: bool = False
+    in_levels: bool = True
 
 
 @dataclass(frozen=True)
@@ -274,7 +286,10 @@ class Geography:
 
 @dataclass(frozen=True)
 class PanelSpec:
-    """What `build_panel` and `check_data` read; ``cpi`` only where an outcome is deflated."""
+    """What `build_panel` and `check_data` read; ``cpi`` only where an outcome is deflated.
+
+    ``denominators`` are outcomes that others are counted per and that are not shown themselves.
+    """
 
     reform: str
     timing: Timing
@@ -287,6 +302,7 @@ class PanelSpec:
     cpi: Cpi | None = None
     geography: Geography | None = None
     mappings: tuple[GroupCases, ...] = ()
+    denominators: tuple[Outcome, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -302,6 +318,11 @@ class EstimateSpec:
     weights: WeightKind = "equal"
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def unit(self) -> str | None:
+        """Unit of measurement of the method's effects; None: the outcome's own."""
+        return PROPORTIONAL.get(self.method)
 
 
 @dataclass(frozen=True)

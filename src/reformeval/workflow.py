@@ -374,7 +374,8 @@ def _used(study: resolve.Study) -> dict[str, Any]:
     if not isinstance(study.source, RegisterModel):
         return {}
     defined = study.source.outcomes
-    names = [name for name in study.reform.outcomes if name in defined]
+    below = [one.per.outcome for one in study.reform.outcomes.values() if one.per]
+    names = [name for name in (*study.reform.outcomes, *below) if name in defined]
     outcomes = {name: defined[name].model_copy(update={"label": "-"}) for name in names}
     return {"outcomes": outcomes, "cpi": None, "mappings": ()}
 

@@ -370,8 +370,6 @@ RESERVED = {
         "comparison: never_treated",
         "11: `comparison: never_treated`",
     ),
-    "per": ("percentage points}", "points, per: residents}", "15: `outcomes.employed.per`"),
-    "scale": ("percentage points}", "points, scale: pre_mean}", "15: `outcomes.employed.scale`"),
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
     "covariates": ("groups: [", "covariates: {}\ngroups: [", "18: `covariates`"),
     "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),

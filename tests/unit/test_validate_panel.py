@@ -212,7 +212,7 @@ def test_counts_in_units_of_different_size() -> None:
     problem = only(counts({"A": 100, "B": 100, "C": 150}), given=COUNTS)
     assert "`outcomes.y` counts persons in units of different size" in problem.message
     assert "use a share or a rate (y_rate)" in problem.fix
-    assert "not yet supported" in problem.fix
+    assert "scale: pre_mean" in problem.fix
 
 
 def test_counts_in_units_of_much_the_same_size() -> None:

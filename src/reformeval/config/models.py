@@ -215,10 +215,24 @@ PopulationField = Annotated[
 ]
 
 
+class Per(ConfigModel):
+    """What an outcome is counted per."""
+
+    outcome: Text = Field(
+        description="another count of the source, or persons: those behind the cell"
+    )
+    times: float = Field(1.0, gt=0, description="factor, e.g. 1000 for per 1,000; default 1")
+
+
+def _per(value: object) -> object:
+    """``per: labour_force`` is short for ``{outcome: labour_force}``."""
+    return {"outcome": value} if isinstance(value, str) else value
+
+
 class Outcome(ConfigModel):
     """One outcome of the reform."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("source", "per", "scale")
+    reserved: ClassVar[tuple[str, ...]] = ("source",)
 
     measured_in: Text = Field(description="unit of measurement, e.g. percentage points")
     label: Text | None = Field(None, description="words for figures; default: the source's")
@@ -227,6 +241,12 @@ class Outcome(ConfigModel):
     )
     smallest_effect_of_interest: float | None = Field(
         None, gt=0, description="smallest effect that would matter, as measured_in"
+    )
+    per: Annotated[Per | None, BeforeValidator(_per, json_schema_input_type=Per | str)] = Field(
+        None, description="count it per another count: labour_force, or {outcome:, times: 1000}"
+    )
+    scale: Literal["pre_mean"] | None = Field(
+        None, description="pre_mean: indexed, each unit's mean before the reform is 100"
     )
     max_months: int | None = Field(
         None,
@@ -272,6 +292,9 @@ class Estimator(BaseModel):
         "equal",
         description="equal, or persons_pre: mean persons before (did, event_study and"
         " person_event_study)",
+    )
+    outcomes: Annotated[Texts, MinLen(1)] | None = Field(
+        None, description="the outcomes that it estimates; default: all"
     )
 
     @property

@@ -114,8 +114,38 @@ def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
             months=(given.months or DEFAULT_MONTHS) if name in SPANNING else None,
             definition=_definition(study.source, name),
             prices_of=_base(study.source, name),
+            per=given.per.outcome if given.per else None,
+            times=given.per.times if given.per else 1.0,
+            indexed=given.scale == "pre_mean",
+            in_levels=_in_levels(study, name),
         )
         for name, given in study.reform.outcomes.items()
+    )
+
+
+def denominators(study: Study) -> tuple[spec.Outcome, ...]:
+    """Outcomes that others are counted per, and that the reform does not study themselves."""
+    found: dict[str, spec.Outcome] = {}
+    for outcome in outcomes(study):
+        name = outcome.per
+        if name is not None and name not in (spec.PER_PERSONS, *study.reform.outcomes):
+            found[name] = spec.Outcome(
+                name=name,
+                population=outcome.population,
+                measured_in="",
+                label=name,
+                definition=_definition(study.source, name),
+                in_levels=False,
+            )
+    return tuple(found.values())
+
+
+def _in_levels(study: Study, name: str) -> bool:
+    """Whether an estimator compares the outcome's level."""
+    return any(
+        (given.method or label) not in spec.PROPORTIONAL
+        for label, given in study.reform.estimators.items()
+        if given.outcomes is None or name in given.outcomes
     )
 
 
@@ -209,6 +239,7 @@ def panel_spec(study: Study) -> spec.PanelSpec:
         cpi=cpi(study),
         geography=geography(study),
         mappings=tuple(one.cases() for one in study.mappings),
+        denominators=denominators(study),
     )
 
 
@@ -221,7 +252,11 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         label=label,
         method=given.method or label,
         timing=timing(study),
-        outcomes=tuple(study.reform.outcomes),
+        outcomes=tuple(
+            name
+            for name in study.reform.outcomes
+            if given.outcomes is None or name in given.outcomes
+        ),
         groups=tuple(group.name for group in groups),
         weights=given.weights,
         options=given.options,

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reformeval import discovery
-from reformeval.config import resolve, rules_population, rules_time
+from reformeval.config import resolve, rules_population, rules_scale, rules_time
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
@@ -62,7 +62,7 @@ def check(
         )
     source = sources.get(name) if name is not None else None
     _units(document, keys, source)
-    _estimators(document, keys.get("estimators") or {})
+    _estimators(document, keys.get("estimators") or {}, keys)
     _inference(document, keys.get("inference") or "auto")
     _weights(document, keys, source)
     named = _mappings(document, keys.get("mappings") or {}, source, mappings) if source else []
@@ -190,6 +190,8 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
                     f"`{dotted(path)}.{key}` is only for {', '.join(names)}",
                     "take it out",
                 )
+        if outcome.per is not None:
+            rules_scale.per(document, path, name, outcomes, default, source)
         # A population with a fault of its own was reported as that.
         if source.is_register and ("population" in keys or outcome.population):
             rules_population.counted(
@@ -299,10 +301,14 @@ def _headline(
         )
 
 
-def _estimators(document: Document, estimators: Mapping[str, Estimator]) -> None:
+def _estimators(
+    document: Document, estimators: Mapping[str, Estimator], keys: Mapping[str, Any]
+) -> None:
     methods = _discover.methods()
+    rules_scale.all_estimated(document, keys)
     for label, estimator in estimators.items():
         path: Path = ("estimators", label)
+        rules_scale.estimated(document, label, estimator, keys)
         method = estimator.method or label
         if method not in methods:
             at = (*path, "method") if estimator.method else path

@@ -13,6 +13,7 @@ import polars as pl
 from reformeval.design import Bools, Design, Floats
 
 _AGREEMENT = 1e-10
+_AGREEMENT_POISSON = 1e-8  # of a logarithm: where iterated least squares stop
 
 
 def own_row(block: Design, regressors: Floats, kept: Bools, expected: Floats) -> Floats:
@@ -57,24 +58,74 @@ def own_row(block: Design, regressors: Floats, kept: Bools, expected: Floats) ->
     return out
 
 
-def _feols(y: Floats, regressors: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Coefficients and CRV1 covariance with unit and period effects."""
+def own_row_poisson(
+    block: Design, series: int, regressor: Floats, kept: Bools, expected: float
+) -> float:
+    """Cluster variance (CRV1 by unit) of one coefficient of the reform's Poisson regression.
+
+    Parameters
+    ----------
+    regressor
+        (units, periods).
+    expected
+        The coefficient from the closed form, a difference of logarithms.
+
+    Raises
+    ------
+    RuntimeError
+        If pyfixest's coefficient differs by more than 1e-8.
+    """
     import pyfixest  # two to four seconds, so only where it is used
 
+    y = block.y[series][:, kept]
+    # Units and periods without a single count have nothing to say on the coefficient.
+    units, times = y.sum(axis=1) > 0, y.sum(axis=0) > 0
+    y, x = y[units][:, times], regressor[:, kept][units][:, times]
+    model = pyfixest.fepois(
+        "y ~ x0 | unit + period",
+        data=_frame(y, x[None]),
+        vcov={"CRV1": "unit"},
+        ssc=pyfixest.ssc(k_adj=False, G_adj=True),
+        iwls_tol=1e-13,
+        iwls_maxiter=200,
+        store_data=False,
+    )
+    found = float(model.coef().iloc[0])
+    if not abs(found - expected) <= _AGREEMENT_POISSON:
+        label = f"{block.series[series].outcome}, {block.series[series].group}"
+        gap = f"{abs(found - expected):.1e}"
+        raise RuntimeError(f"{label}: pyfixest and the closed form differ by {gap}")
+    return float(np.asarray(model._vcov)[0, 0]) * _factor(y.shape, 1)
+
+
+def _frame(y: Floats, regressors: Floats) -> pl.DataFrame:
+    """Cells as rows: y (units, periods), regressors x0, x1, … and the codes of both effects."""
     units, periods = y.shape
-    names = [f"x{i}" for i in range(len(regressors))]
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "y": y.ravel(),
             "unit": np.repeat(np.arange(units), periods),
             "period": np.tile(np.arange(periods), units),
-            "weight": np.repeat(weights / weights.mean(), periods),
-            **{name: x.ravel() for name, x in zip(names, regressors, strict=True)},
+            **{f"x{i}": x.ravel() for i, x in enumerate(regressors)},
         }
     )
+
+
+def _factor(shape: tuple[int, ...], regressors: int) -> float:
+    """Give (N - 1) / (N - K), NaN where no degree of freedom is left."""
+    n, k = shape[0] * shape[1], regressors + shape[1]
+    return (n - 1) / (n - k) if n > k else float("nan")
+
+
+def _feols(y: Floats, regressors: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Coefficients and CRV1 covariance with unit and period effects."""
+    import pyfixest  # two to four seconds, so only where it is used
+
+    names = [f"x{i}" for i in range(len(regressors))]
+    weight = np.repeat(weights / weights.mean(), y.shape[1])
     model = pyfixest.feols(
         f"y ~ {' + '.join(names)} | unit + period",
-        data=frame,
+        data=_frame(y, regressors).with_columns(weight=weight),
         vcov={"CRV1": "unit"},
         weights="weight",
         ssc=pyfixest.ssc(k_adj=False, G_adj=True),
@@ -83,6 +134,5 @@ def _feols(y: Floats, regressors: Floats, weights: Floats) -> tuple[Floats, Floa
     coefficients = model.coef()
     if list(coefficients.index) != names:
         raise RuntimeError("pyfixest left out a regressor as collinear")
-    n, k = units * periods, len(names) + periods
-    factor = (n - 1) / (n - k) if n > k else np.nan
+    factor = _factor(y.shape, len(names))
     return np.asarray(coefficients, dtype=np.float64), np.asarray(model._vcov) * factor

@@ -23,7 +23,7 @@ LEFT = 2.05
 def draw(results: Results, figure: Planned) -> Figure:
     """Effects over the whole post-period by group and estimator, intervals as lines."""
     spec, outcome = results.spec, figure.outcome
-    labels = [estimator.label for estimator in spec.estimators]
+    labels = [estimator.label for estimator in spec.of_outcome(outcome)]
     table = {
         (group.name, name): results.att(outcome, group.name, name)
         for group in spec.groups
@@ -58,7 +58,7 @@ def draw(results: Results, figure: Planned) -> Figure:
     ax.tick_params(axis="y", length=0, labelsize=9, pad=10)
     ax.spines["left"].set_visible(False)
     _layout.plain_numbers(ax, "x", bins=9)
-    ax.set_xlabel(say("figure.effect", measured_in=spec.outcome(outcome).measured_in), fontsize=8.8)
+    ax.set_xlabel(say("figure.effect", measured_in=spec.unit_of(outcome)), fontsize=8.8)
     return view.figure
 
 

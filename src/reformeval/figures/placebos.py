@@ -22,7 +22,7 @@ BINS = 40
 def draw(results: Results, figure: Planned) -> Figure:
     """Estimates of all assignments, one strip an estimator, one panel a group."""
     spec, outcome = results.spec, figure.outcome
-    labels = [estimator.label for estimator in spec.estimators]
+    labels = [estimator.label for estimator in spec.of_outcome(outcome)]
     height = 0.62 + 0.46 * len(labels)
     view = _layout.by_group(
         results,
@@ -46,7 +46,7 @@ def draw(results: Results, figure: Planned) -> Figure:
         names = [textwrap.fill(label_words(name), 11) for name in labels]
         ax.set_yticks(range(len(labels)), names if i % view.columns == 0 else [""] * len(labels))
         ax.tick_params(axis="y", length=0, labelsize=8)
-    measured_in = spec.outcome(outcome).measured_in
+    measured_in = spec.unit_of(outcome)
     for ax in view.lowest:
         ax.set_xlabel(say("figure.effect", measured_in=measured_in), fontsize=8.4)
     return view.figure

@@ -32,7 +32,7 @@ def planned(spec: ReportSpec) -> list[Planned]:
     figures = [Planned("calendar", "", "", "calendar")]
     for outcome in spec.outcomes:
         for kind in BY_OUTCOME:
-            for i, label in enumerate(_labels(spec, kind)):
+            for i, label in enumerate(_labels(spec, kind, outcome.name)):
                 stem = f"{kind}_{label}" if i else kind
                 figures.append(Planned(kind, outcome.name, label, f"{stem}_{outcome.name}"))
     return figures
@@ -47,10 +47,17 @@ def title_of(results: Results, figure: Planned) -> str:
     return say(f"figure.{figure.kind}.title", **told)
 
 
-def _labels(spec: ReportSpec, kind: str) -> tuple[str, ...]:
+def _labels(spec: ReportSpec, kind: str, outcome: str) -> tuple[str, ...]:
     """Estimator labels a kind is drawn for; one empty label where it needs none."""
+    methods: tuple[str, ...] = ()
     if kind == "event_study":
-        return spec.labels_of("event_study") + spec.labels_of("person_event_study")
-    if kind in ("synthetic_control", "gaps"):
-        return tuple(e.label for e in spec.estimators if e.method in WITH_WEIGHTS)
-    return ("",)
+        methods = ("event_study", "person_event_study")
+    elif kind in ("synthetic_control", "gaps"):
+        methods = WITH_WEIGHTS
+    else:
+        return ("",)
+    return tuple(
+        e.label
+        for e in sorted(spec.estimators, key=lambda e: e.method == "person_event_study")
+        if e.method in methods and (not e.outcomes or outcome in e.outcomes)
+    )

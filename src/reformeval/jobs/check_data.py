@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from reformeval.errors import UserError
 from reformeval.geography.moved import classification
 from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._source import PanelJob, prices
+from reformeval.panel.relative import relative, with_denominators
 from reformeval.panel.result import PanelResult
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
@@ -80,12 +82,16 @@ def _read(records: Sequence[Path]) -> list[pl.DataFrame]:
 
 
 def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
-    """Build the panel of a table in memory."""
+    """Build the panel of a table in memory, outcomes on the scale that the reform asks for."""
     changes = classification(job.panel.geography, others)
     built: PanelResult = job.source.panel_module().build(
-        job.source.model(), data, job.panel, changes
+        job.source.model(), data, with_denominators(job.panel), changes
     )
-    return built
+    return _scaled(job, built)
+
+
+def _scaled(job: PanelJob, built: PanelResult) -> PanelResult:
+    return replace(built, panel=relative(built.panel, job.panel))
 
 
 def _added_up(job: PanelJob, call: Call) -> PanelResult:
@@ -98,11 +104,11 @@ def _added_up(job: PanelJob, call: Call) -> PanelResult:
         held,
         register.counted(call),
         source.register_groups(),
-        job.panel,
+        with_denominators(job.panel),
         source.unit_labels(),
         prices(job.panel, call.inputs),
     )
-    return built
+    return _scaled(job, built)
 
 
 def _hashes(call: Call) -> dict[str, str]:

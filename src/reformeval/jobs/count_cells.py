@@ -13,6 +13,7 @@ from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._register import held
 from reformeval.jobs._source import PanelJob
 from reformeval.panel.from_register import count
+from reformeval.panel.relative import with_denominators
 from reformeval.spec import from_json
 
 
@@ -21,7 +22,8 @@ def count_cells(call: Call) -> None:
     job = from_json(PanelJob, call.spec)
     bucket, *_ = call.inputs
     source: Any = job.source.model()
-    counted = count(bucket, held(job, call), source.register_groups(), job.panel, log.info)
+    spec = with_denominators(job.panel)
+    counted = count(bucket, held(job, call), source.register_groups(), spec, log.info)
     log.info("%s, %s: %d cells", job.panel.reform, bucket.stem, counted.cells.height)
     for line in counted.lines():
         log.info(line)

@@ -23,6 +23,7 @@ from reformeval.panel.holdings import Holdings
 from reformeval.panel.outcomes import Measure
 from reformeval.panel.populations import Extract
 from reformeval.panel.prices import Prices
+from reformeval.panel.relative import relative
 from reformeval.panel.result import PanelResult
 from reformeval.panel.sample_flow import sample_flow
 from reformeval.panel.sums import merged
@@ -191,6 +192,7 @@ def truth(
         _panel(Counts.together(parts, extract).cells, extract, spec, prices)
         for parts in (with_effect, without)
     )
+    treated, control = relative(treated, spec), relative(control, spec)
     both = treated.join(control, on=_KEY, how="left", suffix="_without", maintain_order="left")
     effect = (pl.col("value") - pl.col("value_without")).alias("effect")
     return both.with_columns(effect).select(list(TRUTH))

@@ -68,7 +68,7 @@ def validate(
             *_complete_donors(design, spec),
             *_lengths(design, spec),
             *_constant(design),
-            *_counts_of_unequal_units(design, source),
+            *_counts_of_unequal_units(design, spec, source),
             *(_without_persons(design) if spec.weighted_by_persons else ()),
         ]
     place = where or f"config/reforms/{spec.reform}.yaml"
@@ -302,11 +302,20 @@ def _constant(design: Design) -> Iterator[Problem]:
             )
 
 
-def _counts_of_unequal_units(design: Design, source: SourceModel) -> Iterator[Problem]:
+def _is_level_of_count(spec: PanelSpec, source: SourceModel, name: str) -> bool:
+    """Whether an estimator compares the number of persons of units."""
+    outcome = next(outcome for outcome in spec.outcomes if outcome.name == name)
+    plain = outcome.per is None and not outcome.indexed
+    return plain and outcome.in_levels and source.outcome_kind(name) == "count"
+
+
+def _counts_of_unequal_units(
+    design: Design, spec: PanelSpec, source: SourceModel
+) -> Iterator[Problem]:
     """Refuse counts where units differ in size: levels would compare sizes."""
     told: set[str] = set()
     for s, series in enumerate(design.series):
-        if series.outcome in told or source.outcome_kind(series.outcome) != "count":
+        if series.outcome in told or not _is_level_of_count(spec, source, series.outcome):
             continue
         sizes = _pre_means(design, s)
         if sizes.size and sizes.max() > MAX_SIZE_RATIO * sizes.min():
@@ -322,7 +331,8 @@ def _counts_of_unequal_units(design: Design, source: SourceModel) -> Iterator[Pr
                 f"before adoption from {sizes.min():,.4g} to {sizes.max():,.4g}): the same change "
                 "in per cent is another number of persons in each, so that levels cannot be "
                 "compared",
-                fix=f"use a share or a rate{instead}; the keys per and scale are not yet supported",
+                fix=f"use a share or a rate{instead}, count it per something (per: persons) or in "
+                "per cent of the mean before (scale: pre_mean), or estimate it by poisson_did",
             )
 
 

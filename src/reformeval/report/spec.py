@@ -19,17 +19,24 @@ from reformeval.spec import (
 
 @dataclass(frozen=True)
 class Estimator:
-    """One estimator label of a reform, as the report shows it."""
+    """One estimator label of a reform, as the report shows it.
+
+    ``outcomes`` are those that it estimates; ``unit`` is that of its effects, None: the outcome's.
+    """
 
     label: str
     method: str
     weights: WeightKind = "equal"
     options: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    unit: str | None = None
 
     @classmethod
     def of(cls, spec: EstimateSpec) -> Estimator:
         """Take from an `EstimateSpec` what the report shows."""
-        return cls(spec.label, spec.method, spec.weights, dict(spec.options))
+        return cls(
+            spec.label, spec.method, spec.weights, dict(spec.options), spec.outcomes, spec.unit
+        )
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,16 @@ class ReportSpec:
     def outcome(self, name: str) -> Outcome:
         """Return the outcome of this name."""
         return next(outcome for outcome in self.outcomes if outcome.name == name)
+
+    def of_outcome(self, name: str) -> tuple[Estimator, ...]:
+        """Estimators of an outcome that can stand on one axis: in the unit of the first."""
+        using = [e for e in self.estimators if not e.outcomes or name in e.outcomes]
+        return tuple(e for e in using if e.unit == using[0].unit)
+
+    def unit_of(self, name: str) -> str:
+        """Give the unit of measurement of the effects that `of_outcome` gives."""
+        unit = next((e.unit for e in self.of_outcome(name)), None)
+        return unit or self.outcome(name).measured_in
 
     def labels_of(self, method: str) -> tuple[str, ...]:
         """Labels of the estimators that use a method, in order."""

@@ -109,7 +109,7 @@ def _line(results: Results, row: Row, reasons: _Reasons) -> Line:
     shown = row["ci_low"] is not None
     verdict = row["status"] if row["status"] in ("refused", "failed") else ""
     cells: Cells = {
-        "estimator": label_words(row["estimator"]),
+        "estimator": _estimator(results, row),
         "step": steps.get(row["step"], ""),
         "estimate": numbers.number(row["estimate"], decimals),
         "interval": numbers.interval(row["ci_low"], row["ci_high"], decimals)
@@ -127,6 +127,13 @@ def _line(results: Results, row: Row, reasons: _Reasons) -> Line:
         "note": reasons.mark(row["reason"]),
     }  # fmt: skip
     return Line(cells, strong=bool(row["is_headline"]), muted=not shown)
+
+
+def _estimator(results: Results, row: Row) -> str:
+    """Words for the label, with the unit of its effects where that is not the outcome's."""
+    own = row["measured_in"] != results.spec.outcome(row["outcome"]).measured_in
+    unit = f" ({row['measured_in']})" if own else ""
+    return label_words(row["estimator"]) + unit
 
 
 def _data(results: Results, outcome: str, estimand: str) -> pl.DataFrame:
