@@ -69,7 +69,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         write_project(folder)
     runs = [start(folder, seed) for seed, folder in enumerate(folders)]
     for run in runs:
-        said, _ = run.communicate(timeout=300)
+        said, _ = run.communicate(timeout=900)
         assert run.returncode == 0, said
     return folders
 
