@@ -5,9 +5,12 @@ some, its columns are the other units. All of them need only the products of the
 each other and with the targets, which are computed once as matrices (`estimators._simplex`); the
 kernel then solves each problem on its part of them.
 
-It is Lawson & Hanson's algorithm (Solving Least Squares Problems, 1974, chapter 23) for
-min |(C; 1') w - (0; 1)|^2 over w >= 0, on products: the passive columns' Cholesky factor grows by
-a row when a column enters and is rebuilt from the row of the first that leaves.
+It is the primal active-set method (Lawson & Hanson, Solving Least Squares Problems, 1974, chapter
+23; Nocedal & Wright, Numerical Optimization, 2006, chapter 16). With C the columns less the target,
+H = C'C + 11' and weights that sum to one, |C w|^2 = w'H w - 1, and H is positive definite on
+columns of which none is an average of the others, weights of any sign allowed. The passive columns'
+Cholesky factor grows by a row when a column enters and is rebuilt from the row of the first that
+leaves.
 """
 
 from __future__ import annotations
@@ -19,16 +22,22 @@ from reformeval.design import Bools, Floats, Ints
 from reformeval.estimators._simplex import FLOOR, TIE
 
 _GAP = 1e-11  # largest relative gap of a solution that is accepted
-_ENTERS = 1e-13  # a column whose gradient is below this does not enter: rounding
+_ENTERS = 1e-13  # a column whose gradient is lower by a smaller share does not enter: rounding
 _DEPENDENT = 1e-11  # smallest pivot, relative to the diagonal, of an independent column
 _ZERO = 1e-15  # a weight that a step brought to zero, but for rounding
 
 
 @numba.njit(cache=True)
 def solve(
-    columns: Floats, targets: Floats, gram: Floats, cross: Floats, allowed: Bools, ridges: Floats
+    columns: Floats,
+    targets: Floats,
+    gram: Floats,
+    cross: Floats,
+    allowed: Bools,
+    ridges: Floats,
+    penalties: Floats,
 ) -> tuple[Floats, Bools]:
-    """Solve every problem; say for each whether the solution is certainly the only one.
+    """Solve every problem; say for each whether the solution is certainly the one wanted.
 
     Parameters
     ----------
@@ -40,12 +49,15 @@ def solve(
         (problems, columns) columns that a problem may use.
     ridges
         (problems,) penalties on the sum of squared weights.
+    penalties
+        (problems,) penalties on the weighted sum of the columns' squared distances to the target.
 
     Returns
     -------
     weights, certain
         (problems, columns) and (problems,). Not certain are problems that have several solutions
-        or columns that depend on each other, and those whose solution misses `_GAP`.
+        or columns that depend on each other (unless there is a penalty), and those whose solution
+        misses `_GAP`.
     """
     problems, count = allowed.shape
     weights = np.zeros((problems, count))
@@ -60,72 +72,92 @@ def solve(
             scale = max(scale, gram[j, j] - 2 * cross[a, j] + square + ridges[a])
         if scale <= 0.0:
             continue
+        cost = np.zeros(len(own))
         for i in range(len(own)):
             for k in range(i + 1):
                 p, q = own[i], own[k]
                 value = gram[p, q] - cross[a, p] - cross[a, q] + square
                 if i == k:
+                    cost[i] = 0.5 * penalties[a] * value / scale
                     value += ridges[a]
                 product[i, k] = product[k, i] = value / scale + 1.0
         solution = np.zeros(len(own))
-        if _nonnegative(product, len(own), factor, solution):
+        if _minimum(product, cost, factor, solution):
             solution /= solution.sum()
-            certain[a] = _only(columns, targets[a], own, ridges[a], solution)
+            certain[a] = _only(columns, targets[a], own, ridges[a], penalties[a], solution)
             weights[a, own] = solution
     return weights, certain
 
 
 @numba.njit(cache=True)
-def _only(columns: Floats, target: Floats, own: Ints, ridge: float, solution: Floats) -> bool:
+def _only(
+    columns: Floats, target: Floats, own: Ints, ridge: float, penalty: float, solution: Floats
+) -> bool:
     """Check on the data that weights are optimal and that no other column might share in them."""
     point = -target
     for i in range(len(own)):
         if solution[i] > 0.0:
             point = point + solution[i] * columns[own[i]]
-    size, used = ridge, 0
-    square = np.sum(point**2) + ridge * np.sum(solution**2)
-    slack = np.empty(len(own))
+    size, used, value = ridge, 0, 0.0
+    slack = np.empty(len(own))  # half the derivative by each weight, less what the sum costs
     for i in range(len(own)):
-        total = ridge * solution[i] - square
+        total, distance = 0.0, 0.0
         for t in range(len(target)):
-            distance = columns[own[i], t] - target[t]
-            total += distance * point[t]
-            size = max(size, distance * distance)
-        slack[i] = total
+            gap = columns[own[i], t] - target[t]
+            total += gap * point[t]
+            distance += gap * gap
+            size = max(size, gap * gap)
+        slack[i] = total + ridge * solution[i] + 0.5 * penalty * distance
+        value += solution[i] * slack[i]
         used += solution[i] > 0.0
-    floor = FLOOR * len(target) * size
-    if -slack.min() > _GAP * square + floor:
+    slack -= value
+    floor = FLOOR * len(target) * size * (1.0 + penalty)
+    if -slack.min() > _GAP * value + floor:
         return False
-    near = TIE * np.sqrt(square * size) + floor
-    return ridge > 0.0 or np.sum(slack <= near) <= used
+    near = TIE * np.sqrt(value * size) + floor
+    return ridge > 0.0 or penalty > 0.0 or np.sum(slack <= near) <= used
 
 
 @numba.njit(cache=True)
-def _nonnegative(product: Floats, size: int, factor: Floats, solution: Floats) -> bool:
-    """Minimise w' H w - 2 sum(w) over w >= 0 in place; H is the leading part of ``product``."""
+def _minimum(product: Floats, cost: Floats, factor: Floats, solution: Floats) -> bool:
+    """Minimise w' H w + 2 cost'w over the simplex in place; H is the leading part of ``product``.
+
+    Without costs it stops with False at a column that is an average of passive ones: there are
+    several solutions. With costs the one that is cheapest is gone to.
+    """
+    size, costly = len(cost), cost.max() > 0.0
     passive = np.empty(size, dtype=np.int64)
     inside = np.zeros(size, dtype=np.bool_)
-    gradient, trial = np.ones(size), np.zeros(size)
-    used = 0
+    trial, spare, ones = np.zeros(size), np.zeros(size), np.ones(size)
+    entering, used, least = 0, 0, np.inf
+    for i in range(size):
+        if product[i, i] + 2 * cost[i] < least:
+            entering, least = i, product[i, i] + 2 * cost[i]
+    solution[entering] = 1.0
     for _ in range(10 * size + 10):
-        best, entering = _ENTERS, -1
-        for i in range(size):
-            if not inside[i] and gradient[i] > best:
-                best, entering = gradient[i], i
-        if entering < 0:
-            return True
         passive[used] = entering
         if not _append(product, factor, passive, used):
-            return False
+            if not costly:
+                return False
+            used = _swap(product, factor, passive, inside, trial, solution, used, entering)
+            if used < 0:
+                return False
         inside[entering] = True
         used += 1
         while True:
-            _passive_solution(factor, used, trial)
+            _passive_solution(factor, passive, used, ones, trial)
+            total = trial[:used].sum()
+            if costly:
+                _passive_solution(factor, passive, used, cost, spare)
+                level = (1.0 + spare[:used].sum()) / total
+                trial[:used] = level * trial[:used] - spare[:used]
+            else:
+                trial[:used] /= total
             step = 1.0
             for k in range(used):
                 if trial[k] <= 0.0:
                     at = solution[passive[k]]
-                    step = min(step, at / (at - trial[k]))
+                    step = min(step, at / (at - trial[k]) if at > 0.0 else 0.0)
             for k in range(used):
                 i = passive[k]
                 solution[i] += step * (trial[k] - solution[i])
@@ -134,12 +166,55 @@ def _nonnegative(product: Floats, size: int, factor: Floats, solution: Floats) -
             used = _remove(product, factor, passive, inside, trial, solution, used)
             if used < 0:
                 return False
+        level = 0.0
         for i in range(size):
-            total = 1.0
+            value = cost[i]
             for k in range(used):
-                total -= product[i, passive[k]] * solution[passive[k]]
-            gradient[i] = total
+                value += product[i, passive[k]] * solution[passive[k]]
+            spare[i] = value
+            level += value * solution[i]
+        entering, least = -1, level - _ENTERS * (level + cost.max())
+        for i in range(size):
+            if not inside[i] and spare[i] < least:
+                entering, least = i, spare[i]
+        if entering < 0:
+            return True
     return False
+
+
+@numba.njit(cache=True)
+def _swap(
+    product: Floats,
+    factor: Floats,
+    passive: Ints,
+    inside: Bools,
+    trial: Floats,
+    solution: Floats,
+    used: int,
+    entering: int,
+) -> int:
+    """Let a column that depends on the passive ones take their place until one has no weight.
+
+    Along that direction the point does not move, and the costs fall. Returns the number of passive
+    columns with the entering one last but not counted, or -1 if that fails.
+    """
+    _passive_solution(factor, passive, used, -product[entering], trial)
+    reach = np.inf
+    for k in range(used):
+        if trial[k] < 0.0:
+            reach = min(reach, -solution[passive[k]] / trial[k])
+    if reach == np.inf:
+        return -1
+    solution[entering] = reach
+    for k in range(used):
+        move = reach * trial[k]
+        trial[k] = solution[passive[k]] + 2 * move  # not above zero where the weight runs out
+        solution[passive[k]] += move
+    used = _remove(product, factor, passive, inside, trial, solution, used)
+    if used < 0:
+        return -1
+    passive[used] = entering
+    return used if _append(product, factor, passive, used) else -1
 
 
 @numba.njit(cache=True)
@@ -161,10 +236,12 @@ def _append(product: Floats, factor: Floats, passive: Ints, used: int) -> bool:
 
 
 @numba.njit(cache=True)
-def _passive_solution(factor: Floats, used: int, trial: Floats) -> None:
-    """Solve H w = 1 on the passive columns."""
+def _passive_solution(
+    factor: Floats, passive: Ints, used: int, right: Floats, trial: Floats
+) -> None:
+    """Solve H w = right on the passive columns."""
     for k in range(used):
-        value = 1.0
+        value = right[passive[k]]
         for m in range(k):
             value -= factor[k, m] * trial[m]
         trial[k] = value / factor[k, k]

@@ -18,3 +18,11 @@ def refuse(problems: Sequence[str]) -> None:
     """Raise all problems at once, if there are any."""
     if problems:
         raise UserError(problems)
+
+
+def above_zero(options: Mapping[str, Any], name: str, unit: str) -> list[str]:
+    """One problem if an option is given and is no number above zero; ``unit`` ends the message."""
+    value = options.get(name)
+    if value is not None and (type(value) not in (int, float) or not 0 < value < float("inf")):
+        return [f"{name} must be a number above 0{unit}"]
+    return []

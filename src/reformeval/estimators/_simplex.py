@@ -69,6 +69,7 @@ def solve_all(
     allowed: Bools,
     *,
     ridges: Floats | None = None,
+    penalties: Floats | None = None,
     intercept: bool = False,
 ) -> Floats:
     """Weights for many targets on the same paths: `solve` for each, in one batch.
@@ -88,31 +89,67 @@ def solve_all(
         (targets, units) units that may have weight.
     ridges
         (targets,) penalties on the sum of squared weights; none by default.
+    penalties
+        (targets,) penalties on the weighted sum of the units' squared distances to the target,
+        positive; none by default. Units with the same path share their weight equally.
     intercept
         Whether a constant is fitted beside the units.
 
     Returns
     -------
     (targets, units) weights, zero where not allowed, each row with sum 1.
+
+    Raises
+    ------
+    RuntimeError
+        If a solution fails the optimality conditions.
     """
     from reformeval.estimators import _active_set  # compiled code: imported where it is used
 
-    ridges = np.zeros(len(targets)) if ridges is None else ridges
+    none = np.zeros(len(targets))
     centre = paths.mean(axis=0)  # taken off everywhere: products lose fewer digits
     columns, aims = paths - centre, targets - centre
     if intercept:
         columns = columns - columns.mean(axis=1, keepdims=True)
         aims = aims - aims.mean(axis=1, keepdims=True)
+    # one memory layout: the kernel is compiled for each that it meets
+    columns, aims = np.ascontiguousarray(columns), np.ascontiguousarray(aims)
     weights, certain = _active_set.solve(
-        columns, aims, columns @ columns.T, aims @ columns.T, allowed, ridges
+        columns,
+        aims,
+        columns @ columns.T,
+        aims @ columns.T,
+        np.ascontiguousarray(allowed),
+        none if ridges is None else ridges,
+        none if penalties is None else penalties,
     )
+    if penalties is not None:
+        return _shared(columns, aims, allowed, weights, certain)
     for a in np.flatnonzero(~certain):
         own = allowed[a]
         weights[a] = 0.0
         weights[a, own] = solve(
-            paths[own].T, targets[a], ridge=float(ridges[a]), intercept=intercept
+            paths[own].T,
+            targets[a],
+            ridge=0.0 if ridges is None else float(ridges[a]),
+            intercept=intercept,
         )
     return np.asarray(weights)
+
+
+def _shared(
+    columns: Floats, aims: Floats, allowed: Bools, weights: Floats, certain: Bools
+) -> Floats:
+    """Weights of a penalised problem, shared equally by units that are the same."""
+    same = np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
+    alike = same[:, None] == same
+    for a in np.flatnonzero(~certain):
+        own = allowed[a]
+        if (columns[own] != aims[a]).any():
+            raise RuntimeError("simplex least squares: a penalised problem has no solution")
+        weights[a, own] = 1.0 / own.sum()
+    total, count = weights @ alike, allowed.astype(np.float64) @ alike
+    return np.asarray(np.where(allowed, total / np.maximum(count, 1.0), 0.0))
 
 
 def _nearest(distance: Floats) -> Floats:

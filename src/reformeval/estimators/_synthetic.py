@@ -6,13 +6,14 @@ the post-periods of the treated average less that.
 
 Statistics: ``pre_rmspe``, ``post_rmspe``, ``rmspe_ratio`` = post / pre, and
 ``rmspe_ratio_heldout``, the same ratio with weights fitted without the last pre-periods and the
-denominator computed on those. A ratio over a perfect fit is infinite; 0 / 0 is NaN.
+denominator computed on those. A ratio over a perfect fit is infinite; 0 / 0 is NaN. Methods with a
+penalty add it as ``penalty``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -36,10 +37,13 @@ class Mix:
         (series, assignments, units), summing to one over units.
     level
         (series, assignments) constant added to the weighted sum.
+    chosen
+        What the method chose for each assignment, by name: further statistics of the fit.
     """
 
     weights: Floats
     level: Floats | float = 0.0
+    chosen: Mapping[str, Floats] = field(default_factory=dict)
 
 
 # (block, members (assignments, units), treated averages (series, assignments, periods), window)
@@ -91,7 +95,8 @@ def _fit(block: Design, members: Bools, weigh: Weigh, holdout: int | None) -> Fi
         counterfactual=synthetic,
         in_fit=np.tile(block.in_pre, (len(block.series), 1)),
         unit_weights=mix.weights,
-        statistics=_statistics(block, members, treated, synthetic, weigh, holdout),
+        statistics=_statistics(block, members, treated, synthetic, weigh, holdout)
+        | dict(mix.chosen),
     )
 
 

@@ -30,11 +30,11 @@ _STEPS, _RANGE = 20, 1e-8
 
 def check_options(options: Mapping[str, Any]) -> list[str]:
     """Problems with the options: ``holdout``, and ``penalty``, a number above zero."""
-    problems = [*_options.unknown(options, ("holdout", "penalty"))]
-    penalty = options.get("penalty")
-    if penalty is not None and (type(penalty) not in (int, float) or not penalty > 0):
-        problems.append("penalty must be a number above 0, in squared units of the outcome")
-    return [*problems, *_synthetic.check_holdout(options)]
+    return [
+        *_options.unknown(options, ("holdout", "penalty")),
+        *_options.above_zero(options, "penalty", ", in squared units of the outcome"),
+        *_synthetic.check_holdout(options),
+    ]
 
 
 def estimate(design: Design, assignments: Ints, options: Mapping[str, Any]) -> Fit:
@@ -54,7 +54,7 @@ def estimate(design: Design, assignments: Ints, options: Mapping[str, Any]) -> F
     -------
     Fit
         Estimands: att, then one per step. With unit weights and the statistics of
-        `estimators._synthetic`.
+        `estimators._synthetic`, among them ``penalty``, the λ of each assignment.
 
     Raises
     ------
@@ -72,19 +72,17 @@ def weigh(
 ) -> _synthetic.Mix:
     """Weights of the synthetic control, corrected for what it misses in the window."""
     weights = np.empty((len(block.series), *members.shape))
+    chosen = np.full(weights.shape[:2], np.nan if penalty is None else float(penalty))
     for s, y in enumerate(block.y):
         paths, targets = y[:, window], treated[s][:, window]
         weights[s] = _simplex.solve_all(paths, targets, ~members)
-        chosen = (
-            _penalties(paths, targets, ~members)
-            if penalty is None
-            else np.full(len(members), float(penalty))
-        )
+        if penalty is None:
+            chosen[s] = _penalties(paths, targets, ~members)
         for a, own in enumerate(members):
             X, aim = _centred(paths[~own], targets[a])
             miss = aim - weights[s, a, ~own] @ X
-            weights[s, a, ~own] += _correction(X, miss, chosen[a : a + 1])[0]
-    return _synthetic.Mix(weights)
+            weights[s, a, ~own] += _correction(X, miss, chosen[s, a : a + 1])[0]
+    return _synthetic.Mix(weights, chosen={"penalty": chosen})
 
 
 def _centred(donors: Floats, target: Floats) -> tuple[Floats, Floats]:
