@@ -107,7 +107,7 @@ def test_the_headline_is_there_with_an_interval(twice: tuple[Path, Path]) -> Non
 
 def test_person_effects_are_estimated_where_persons_are_followed(twice: tuple[Path, Path]) -> None:
     effects = pl.read_parquet(twice[0] / "results/bergen_2020/effects.parquet")
-    att = effects.filter(estimand="att", inference="permutation", band="pointwise")
+    att = effects.filter(estimand="att", inference="permutation", alternative="two-sided")
     rows = att.filter(estimator="person_event_study")
     assert rows.height == att.filter(estimator="event_study").height
     others = rows.filter(pl.col("outcome") == "recipients_per_1000")

@@ -229,7 +229,7 @@ def test_random_expressions(part: Part) -> None:
             parse(text, COLUMNS)
         return
     read = parse(text, COLUMNS)
-    found = FRAME.lazy().select(column(read.tree).cast(pl.Float64).alias("x")).collect()["x"]
+    found = FRAME.lazy().with_columns(column(read.tree).cast(pl.Float64).alias("x")).collect()["x"]
     expected = [evaluate(row) for row in FRAME.iter_rows(named=True)]
     outside = [row[0] for row in DATABASE.execute(f"SELECT {text} FROM register ORDER BY rowid")]
     assert parse(read.text, COLUMNS) == read

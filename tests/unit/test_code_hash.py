@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -127,12 +126,9 @@ def test_packages_own_init_files_are_empty() -> None:
     assert full == []
 
 
-def test_every_job_is_hashed_quickly() -> None:
-    module._read.cache_clear()
+def test_no_two_jobs_have_the_same_hash() -> None:
     jobs = [p.stem for p in (module.PACKAGE / "jobs").glob("[a-z]*.py")]
-    start = time.process_time()
     hashes = {code_hash(f"reformeval.jobs.{job}") for job in jobs}
-    assert time.process_time() - start < 1.0
     assert len(hashes) == len(jobs)
 
 

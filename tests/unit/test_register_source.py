@@ -93,7 +93,8 @@ def test_what_cannot_be_is_told(changes: dict[str, Any], told: str) -> None:
 def test_outcomes_are_those_that_the_files_can_give() -> None:
     assert source().outcome_names() >= {"employed", "benefit", "spell_months"}
     assert source(earnings=None).outcome_names() == {
-        "recipients", "recipients_per_1000", "benefit", "spell_months",
+        "recipients", "recipients_per_1000", "benefit", "spell_months", "months_received",
+        "months_received_next", "months_to_exit", "entry_rate", "exit_rate", "reentry_rate",
     }  # fmt: skip
     assert "benefit" not in source(assistance=None).outcome_names()
     ready = {"person_months": {}, "population": None, "assistance": None, "earnings": None}

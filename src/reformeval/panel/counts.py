@@ -200,5 +200,7 @@ def values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[n
     if measure.expression is None:
         return people.batch.values(measure.column)
     computed = expression_polars.column(measure.expression.tree).cast(pl.Float64)
-    found = people.batch.frame(measure.needs).select(computed).to_series()
+    # added to the columns: alone, an expression that simplifies to a constant has a single row
+    rows = people.batch.frame(measure.needs).with_columns(computed.alias(measure.column))
+    found = rows[measure.column]
     return found.fill_null(0.0).to_numpy(), found.is_not_null().to_numpy()
