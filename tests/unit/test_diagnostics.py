@@ -94,8 +94,8 @@ def test_noise_ratio_says_which_way_it_leans(frame: pl.DataFrame, tmp_path: Path
     assert _row(assessment.checks(found), "noise_ratio")["verdict"] == "pass"
     rng = np.random.default_rng(0)
     for scale, verdict, text in (
-        (4.0, "warn", "estimates tend to be too small"),
-        (0.0, "info", "estimates tend to err on the safe side (too large)"),
+        (4.0, "warn", "the permutation of estimates rejects too often"),
+        (0.0, "info", "the permutation of estimates rejects too seldom"),
     ):
         y = found.design.y.copy()
         others = y[0, 1:].mean(axis=0)

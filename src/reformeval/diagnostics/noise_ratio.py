@@ -17,9 +17,16 @@ import numpy as np
 
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
+from reformeval.inference._sizes import lean
 from reformeval.noise import LIMIT, before_reform, is_noisy, is_quiet
 
 NAME = "noise_ratio"
+_STATISTICS = {
+    "permutation": "the permutation of estimates",
+    "conley_taber": "Conley-Taber",
+    "t_few": "the t test with G − 2 degrees of freedom",
+    "rmspe_ratio": "the rank of the RMSPE ratio",
+}
 
 
 def check(evidence: Evidence) -> list[dict[str, Any]]:
@@ -28,7 +35,8 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     for s, series in _rows.able(evidence.design):
         ratio, levels = before_reform(evidence.design, s)
         if np.isfinite(ratio):
-            verdict, message = _judge(ratio, levels)
+            donors = evidence.design.counts(s)[1]
+            verdict, message = _judge(ratio, levels, donors)
             rows.append(
                 _rows.row(
                     evidence, NAME, series, verdict, message,
@@ -38,19 +46,19 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     return rows
 
 
-def _judge(ratio: float, levels: float) -> tuple[_rows.Verdict, str]:
+def _judge(ratio: float, levels: float, donors: int) -> tuple[_rows.Verdict, str]:
     lead = (
         f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors from "
         f"period to period ({levels:.2f} times in levels)"
     )
     if is_quiet(ratio):
-        return "info", (
-            f"{lead}: p-values of estimates tend to err on the safe side (too large), those of "
-            "RMSPE ratios to be too small."
-        )
+        return "info", f"{lead}: {_leanings(donors, noisy=False)}."
     if is_noisy(ratio):
-        return "warn", (
-            f"{lead}: p-values of estimates tend to be too small, those of RMSPE ratios to err on "
-            "the safe side (too large)."
-        )
+        return "warn", f"{lead}: {_leanings(donors, noisy=True)}."
     return "pass", f"{lead}: close enough, by this measure, for a fair ranking among placebos."
+
+
+def _leanings(donors: int, *, noisy: bool) -> str:
+    """Say of each statistic which way it leans, from what was measured (`inference._sizes`)."""
+    said = (lean(name, words, donors, noisy) for name, words in _STATISTICS.items())
+    return "; ".join(text for text in said if text)

@@ -5,8 +5,8 @@ rules decide per series whether what it says is valid, to be taken with care, or
 are shown. Which valid method carries the headline follows from `HEADLINE`, read from the top. All
 of it rests on `_rules.Facts`: counts and what was seen before the reform, never a p-value.
 
-``python -m reformeval.inference._router docs/inference.md`` writes the rules into that page; a test
-keeps them in step.
+``python -m reformeval.inference._router docs/inference.md`` writes the rules, and the measured
+sizes, into that page; a test keeps them in step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from types import ModuleType
 from reformeval import discovery
 from reformeval.design import Design
 from reformeval.fit import Fit
-from reformeval.inference import _rules
+from reformeval.inference import _rules, _sizes
 
 AUTO = "auto"
 FIRST = "permutation"
@@ -31,7 +31,7 @@ ORDER = (
     "conformal", "conformal_iid", "cluster_jackknife", "wild_bootstrap", "cluster",
 )  # fmt: skip
 MANY = 10
-_MARKS = re.compile(r"(<!-- rules -->\n).*?(<!-- end -->)", re.DOTALL)
+_MARKS = re.compile(r"(<!-- (rules|sizes) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,9 @@ def table() -> str:
 
 
 def fill(page: str) -> str:
-    """Put `table` between the marks of a page."""
-    return _MARKS.sub(lambda found: f"{found[1]}{table()}\n{found[2]}", page)
+    """Put the rules and the measured sizes between the marks of a page."""
+    tables = {"rules": table, "sizes": _sizes.table}
+    return _MARKS.sub(lambda found: f"{found[1]}{tables[found[2]]()}\n{found[3]}", page)
 
 
 if __name__ == "__main__":

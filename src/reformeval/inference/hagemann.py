@@ -131,9 +131,16 @@ def feasible_ratio(donors: int, alpha: float) -> float:
 
 def smallest_p(donors: int, ratio: float, weight: float) -> float:
     """Smallest alpha at which the bound allows some w up to ``weight``, at an sd ratio."""
-    weights = np.arange(int(weight * _GRID + 1e-9) + 1) / _GRID
-    bound = 2.0 ** (-donors - 1) + _integral((1 - weights) * ratio, donors)
-    return float(min((bound + _excess(donors)[: len(weights)]).min(), 1.0))
+    return float(_least_bound(donors, ratio)[int(weight * _GRID + 1e-9)])
+
+
+@lru_cache(maxsize=1_024)
+def _least_bound(donors: int, ratio: float) -> Floats:
+    """(weights,) least bound of the size over all weights up to each, at an sd ratio."""
+    weights = np.arange(_GRID + 1) / _GRID
+    bound = 2.0 ** (-donors - 1) + _integral((1 - weights) * ratio, donors) + _excess(donors)
+    least: Floats = np.minimum.accumulate(np.minimum(bound, 1.0))
+    return least
 
 
 def _sides(design: Design, changes: _changes.Changes, s: int, e: int) -> tuple[float, float, float]:
