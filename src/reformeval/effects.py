@@ -288,7 +288,8 @@ def _not_followed(one: Estimated, s: int) -> tuple[str, str] | None:
         return None
     return "refused", (
         "person effects need a value of the same persons before and after: a share or a mean of "
-        "prior_recipients, linked by persons over all periods"
+        "prior_recipients that is no months of a spell, not per another outcome and not indexed, "
+        "in periods that persons link"
     )
 
 

@@ -499,7 +499,21 @@ def test_person_effects_need_persons_to_follow(tmp_path: Path) -> None:
         f"{FILE}:11: `estimators.did`: person_event_study follows persons, and the source is a "
         "table"
     ]
-    load(project(tmp_path / "d", changed(BASE, "did: {}", label)))
+    chosen = changed(
+        BASE, "did: {}", "did: {}\n  p: {method: person_event_study, outcomes: [spell_months]}"
+    )
+    assert problems(tmp_path / "d", chosen) == [
+        f"{FILE}:22: `estimators.p.outcomes[0]`: person_event_study cannot follow the persons of "
+        "'spell_months'"
+    ]
+    indexed = changed(BASE, "percentage points}", "index, scale: pre_mean}")
+    assert problems(tmp_path / "e", changed(indexed, "did: {}", label)) == [
+        f"{FILE}:21: `estimators.did`: no outcome has persons to follow"
+    ]
+    load(project(tmp_path / "f", changed(BASE, "did: {}", label)))
+    frozen = "{kind: residents, groups: frozen, movers: before}"
+    residents = changed(BASE, "{kind: prior_recipients, months: 12}", frozen)
+    load(project(tmp_path / "g", changed(residents, "did: {}", label)))
 
 
 def test_a_donor_may_adopt_after_the_window(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ from reformeval.estimators import person_event_study
 from reformeval.panel import person_sums
 from reformeval.panel.from_register import build
 from reformeval.panel.holdings import Holdings
+from reformeval.panel.outcomes import MEASURES
 from reformeval.register.person_effects import Sums
 from reformeval.register.summary import summarise, together
+from reformeval.sources._register_keys import FROM_HISTORY
 from reformeval.spec import Group, PanelSpec
 
 ALL, MOTHERS = Group(), Group((("family", "with_children"),))
@@ -166,3 +168,28 @@ def test_files_for_other_units_are_refused(tmp_path: Path) -> None:
     write_table(person_files.table(sums, units), path, PERSON_SUMS)
     with pytest.raises(UserError, match="other units or periods"):
         person_files.read([path], design)
+
+
+def test_outcomes_made_of_cells_or_histories_are_not_followed() -> None:
+    """In kroner where the panel has an index, the estimate would be wrong without a word."""
+    (employed, *_) = asked().outcomes
+    assert person_sums.follows_persons(employed)
+    assert not person_sums.follows_persons(replace(employed, indexed=True))
+    assert not person_sums.follows_persons(replace(employed, per="recipients"))
+    current = replace(employed.population, movers="current")
+    assert not person_sums.follows_persons(replace(employed, population=current))
+    assert not person_sums.follows_persons(replace(employed, name="months_received"))
+    histories = {name for name, measure in MEASURES.items() if measure.history}
+    assert histories == set(FROM_HISTORY)
+
+
+def test_frozen_residents_are_followed_too() -> None:
+    rows = register(4)
+    frozen = replace(RESIDENTS, groups="frozen", movers="before")
+    which = spec({"employed": frozen}, timing(MONTHS - 1, ADOPTION), (ALL,))
+    units, sums = summed(rows, which)
+    panel = build(rows, GROUPS, which).panel.sort("unit", "period")
+    counts = panel["n_persons"].to_numpy().reshape(len(units), MONTHS)
+    single = 1 - sums["employed", "all"].rows / counts
+    assert (single >= 0).all()
+    assert (single < 0.02).all(), "only persons who are seen once are in no sum"

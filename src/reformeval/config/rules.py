@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from reformeval import discovery
-from reformeval.config import resolve, rules_population, rules_scale, rules_time
+from reformeval.config import resolve, rules_persons, rules_population, rules_scale, rules_time
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
@@ -69,7 +69,7 @@ def check(
     known = resolve.group_values(source, named) if source else {}
     _headline(document, keys, source, known)
     if source is not None:
-        _persons(document, keys, source)
+        rules_persons.check(document, keys, source)
         rules_time.check(document, keys, source)
         _outcomes(document, keys, source)
         # A mapping that cannot be had was reported as that.
@@ -357,42 +357,6 @@ def _weights(document: Document, keys: Mapping[str, Any], source: Source | None)
                 f"for {', '.join(without)}",
                 "name the column with persons in the source file "
                 f"(outcomes.{without[0]}.persons), or take the weights out",
-            )
-
-
-def _persons(document: Document, keys: Mapping[str, Any], source: Source) -> None:
-    """Ask for persons who can be followed, where a method has person effects."""
-    outcomes: Mapping[str, Outcome] = keys.get("outcomes") or {}
-    headline: Headline | None = keys.get("headline")
-    fix = "give it a share or a mean of prior_recipients, who are the same before and after"
-    for label, estimator in (keys.get("estimators") or {}).items():
-        method = estimator.method or label
-        if method not in _discover.NEEDS_PERSONS:
-            continue
-        path: Path = ("estimators", label)
-        followed = [
-            name
-            for name, outcome in outcomes.items()
-            if name in source.outcome_names()
-            and source.outcome_kind(name) != "count"
-            and (population := resolve.counted(source, name, outcome, keys.get("population")))
-            and population.kind == "prior_recipients"
-            and population.groups != "current"
-            and population.movers != "current"
-        ]
-        if not source.is_register:
-            document.add(
-                path,
-                f"`{dotted(path)}`: {method} follows persons, and the source is a table",
-                "use event_study, or a source with a register",
-            )
-        elif outcomes and not followed:
-            document.add(path, f"`{dotted(path)}`: no outcome has persons to follow", fix)
-        elif headline and headline.estimator == label and headline.outcome not in followed:
-            document.add(
-                ("headline", "outcome"),
-                f"`headline.outcome`: {method} cannot follow the persons of '{headline.outcome}'",
-                fix,
             )
 
 

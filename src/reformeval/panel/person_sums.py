@@ -79,11 +79,15 @@ def build(
 
 
 def follows_persons(outcome: Outcome) -> bool:
-    """Whether an outcome is a value of each of the same persons before and after the reform."""
+    """Whether an outcome is a value of each of the same persons before and after the reform.
+
+    Not one that is made of cells: per another outcome, or indexed to the unit's mean.
+    """
     population, how = outcome.population, outcomes.measure(outcome)
     frozen = population.frozen_units and population.frozen_groups
     chosen_before = frozen and population.kind in ("prior_recipients", "residents")
-    return chosen_before and how.per_person and how.history is None
+    of_person = how.per_person and how.history is None
+    return chosen_before and of_person and outcome.per is None and not outcome.indexed
 
 
 class _Tally:

@@ -49,6 +49,16 @@ COUNTED_OVER: dict[str, tuple[PopulationKind, ...]] = {
     "months_to_exit": _RECIPIENTS,
     "entry_rate": ("residents", "prior_recipients"),
 }
+# Outcomes that are made from a person's months with assistance, not from a column.
+FROM_HISTORY = (
+    "spell_months",
+    "exit_rate",
+    "entry_rate",
+    "reentry_rate",
+    "months_to_exit",
+    "months_received",
+    "months_received_next",
+)
 # Outcomes whose longest count, or whose span of months, a reform may set.
 TOP_CODED = ("spell_months", "months_to_exit")
 SPANNING = ("months_received", "months_received_next", "reentry_rate")
