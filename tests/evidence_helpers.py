@@ -113,7 +113,9 @@ def evidence(
     spec = spec or assess_spec()
     members = units_of(frame, treated)
     for one in spec.estimators:
-        design = from_panel(frame, members, one.timing, one.outcomes, one.groups, one.weights)
+        design = from_panel(
+            frame, members, one.timing, one.outcomes, one.groups, one.weights, one.contrasts
+        )
         fit = _discover.load(one.method).estimate(
             design, assignments.in_space(design, one.seed), one.options
         )

@@ -85,7 +85,9 @@ def _estimated(
     units: pl.DataFrame,
     folder: Path,
 ) -> Estimated:
-    design = from_panel(panel, units, one.timing, one.outcomes, one.groups, one.weights)
+    design = from_panel(
+        panel, units, one.timing, one.outcomes, one.groups, one.weights, one.contrasts
+    )
     fit = fit_files.read(folder, design)
     methods = _router.chosen(spec.inference)
     # A smallest effect is in the outcome's unit, which the method's effects may not be.

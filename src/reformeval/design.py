@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reformeval import periods
 from reformeval.errors import UnsupportedError
 from reformeval.periods import Frequency
-from reformeval.spec import Step, Timing, WeightKind
+from reformeval.spec import Contrast, Step, Timing, WeightKind
 
 if TYPE_CHECKING:
     from reformeval.register.person_effects import Sums
@@ -27,11 +27,15 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Series:
-    """One outcome in one group, counted over one population."""
+    """One outcome in one group, counted over one population.
+
+    A contrast's series is the difference of two groups in every cell; ``group`` is its name.
+    """
 
     outcome: str
     group: str
     population: str
+    contrast: Contrast | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +224,7 @@ def from_panel(
     outcomes: Sequence[str],
     groups: Sequence[str],
     weights: WeightKind = "equal",
+    contrasts: Sequence[Contrast] = (),
 ) -> Design:
     """Build the design of a reform from its panel and units.
 
@@ -233,6 +238,8 @@ def from_panel(
         Series to include, in this order: every outcome in every group.
     weights
         ``equal``, or ``persons_pre``: mean persons over the pre-periods, by series.
+    contrasts
+        Differences of groups, each a further series of every outcome, after its groups.
 
     Raises
     ------
@@ -243,7 +250,14 @@ def from_panel(
     codes = members["unit"].to_list()
     window = timing.periods
     population = dict(panel.select("outcome", "population").unique().iter_rows())
-    series = tuple(Series(o, g, population.get(o, "")) for o in outcomes for g in groups)
+    series = tuple(
+        one
+        for o in outcomes
+        for one in (
+            *(Series(o, g, population.get(o, "")) for g in groups),
+            *(Series(o, c.name, population.get(o, ""), c) for c in contrasts),
+        )
+    )
     y, n = (cells(panel, column, series, codes, window) for column in ("value", "n_persons"))
     index = {period: i for i, period in enumerate(window)}
     return Design(
@@ -268,7 +282,29 @@ def cells(
     units: Sequence[str],
     window: Sequence[date],
 ) -> Floats:
-    """One column of the panel as an array (series, units, periods), NaN where there is none."""
+    """One column of the panel as an array (series, units, periods), NaN where there is none.
+
+    Of a contrast, values and effects are those of its group less those of the other; persons are
+    those of the smaller, and a cell is suppressed where one of the two is.
+    """
+    sides = [s if s.contrast is None else replace(s, group=s.contrast.group) for s in series]
+    out = _cells(panel, column, sides, units, window)
+    rows = [i for i, s in enumerate(series) if s.contrast is not None]
+    if rows:
+        against = [replace(s, group=s.contrast.versus) for s in series if s.contrast is not None]
+        other = _cells(panel, column, against, units, window)
+        combine = {"n_persons": np.minimum, "suppressed": np.maximum}.get(column, np.subtract)
+        out[rows] = combine(out[rows], other)
+    return out
+
+
+def _cells(
+    panel: pl.DataFrame,
+    column: str,
+    series: Sequence[Series],
+    units: Sequence[str],
+    window: Sequence[date],
+) -> Floats:
     grid = (
         pl.DataFrame({"outcome": [s.outcome for s in series], "group": [s.group for s in series]})
         .join(pl.DataFrame({"unit": units}, schema={"unit": pl.String}), how="cross")
@@ -279,7 +315,7 @@ def cells(
         on=["outcome", "group", "unit", "period"],
         how="left",
         maintain_order="left",
-        validate="1:1",
+        validate="m:1",  # a contrast can read a group that is there by itself
     )
     values = joined[column].fill_null(float("nan")).to_numpy()
     return values.reshape(len(series), len(units), len(window)).astype(np.float64)

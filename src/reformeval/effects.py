@@ -161,9 +161,12 @@ def _adjusted(evidence: Evidence, one: Estimated) -> Floats | None:
     """p-values adjusted for the family; None where they could never be small enough."""
     if one.fit is None:
         return None
-    family = family_of(one, one.fit, evidence.spec.headline)
-    able = family.count > 0 and 1 / family.count <= 1 - evidence.spec.ci_level + _SLACK
-    return family.adjusted if able else None
+    adjusted = np.full(len(one.design.series), np.nan)
+    for contrasts in (False, True):
+        family = family_of(one, one.fit, evidence.spec.headline, contrasts)
+        if family.count > 0 and 1 / family.count <= 1 - evidence.spec.ci_level + _SLACK:
+            adjusted = np.where(family.members, family.adjusted, adjusted)
+    return adjusted
 
 
 def _is_joint(which: Intervals) -> bool:
@@ -190,6 +193,9 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
     treated, donors, pre, post = design.counts(s)
     units, kept = design.usable(s)
     outcome = evidence.outcomes[series.outcome]
+    group, versus = series.group, None
+    if series.contrast is not None:
+        group, versus = series.contrast.group, series.contrast.versus
     smallest = None
     if design.n is not None:
         behind = design.n[s][units][:, kept]
@@ -197,7 +203,8 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
     return {
         "reform": evidence.spec.reform,
         "outcome": series.outcome,
-        "group": series.group,
+        "group": group,
+        "versus": versus,
         "population": series.population or outcome.population.kind,
         "measured_in": one.spec.unit or outcome.measured_in,
         "estimator": one.spec.label,
@@ -222,8 +229,9 @@ def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) ->
     if design.n is not None and chosen.any():
         behind = design.n[s][design.treated][:, chosen].sum(axis=0)
         persons = round(float(behind.mean())) if np.isfinite(behind).all() else None
+    contrast = design.series[s].contrast is not None and estimand.kind == "att"
     return {
-        "estimand": estimand.kind,
+        "estimand": "contrast" if contrast else estimand.kind,
         "step": estimand.step,
         "event_time": estimand.event_time,
         "n_persons": persons,
@@ -316,13 +324,13 @@ def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tup
 
 
 def _verdict(row: dict[str, Any], level: float) -> str | None:
-    """Say what the row shows about the effect, for the att alone.
+    """Say what the row shows about the effect, for the att and contrasts of it alone.
 
     ``inconclusive`` where the method cannot reject at 1 - level whatever the data; otherwise
     ``effect`` if it rejects no effect, ``no_effect_beyond_smallest`` if it rejects all effects of
     at least the smallest one of interest, and ``inconclusive`` if neither.
     """
-    if row["estimand"] != "att" or row["status"] not in ("ok", "warn"):
+    if row["estimand"] not in ("att", "contrast") or row["status"] not in ("ok", "warn"):
         return None
     alpha = 1 - level + _SLACK
     if row["p_value_floor"] > alpha:

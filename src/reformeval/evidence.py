@@ -74,11 +74,18 @@ class Evidence:
         return {outcome.name: outcome for outcome in self.spec.outcomes}
 
 
-def family_of(one: Estimated, fit: Fit, headline: Headline) -> Family:
-    """Adjust the att of an estimator for its many outcomes and groups, the headline left out."""
+def family_of(one: Estimated, fit: Fit, headline: Headline, contrasts: bool = False) -> Family:
+    """Adjust the att of an estimator for its many outcomes and groups, the headline left out.
+
+    Contrasts between groups are a family of their own.
+    """
     named = (headline.outcome, headline.group, headline.estimator)
     members = np.array(
-        [(s.outcome, s.group, one.spec.label) != named for s in one.design.series], dtype=bool
+        [
+            (s.outcome, s.group, one.spec.label) != named and (s.contrast is not None) == contrasts
+            for s in one.design.series
+        ],
+        dtype=bool,
     )
     att = [e.kind for e in fit.estimands].index("att")
     return step_down(fit.estimate[:, :, att], members)

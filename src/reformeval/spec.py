@@ -33,6 +33,9 @@ PER_PERSONS = "persons"  # what an outcome may be counted per, besides another o
 # Methods that compare changes in proportion, so that units may differ in size, and the unit that
 # their effects are in, whatever the outcome's.
 PROPORTIONAL = {"poisson_did": "log points"}
+# Methods whose estimate of a difference of groups is the difference of their estimates: that of one
+# regression in which everything is interacted with the group.
+SATURATED = ("did", "event_study")
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,19 @@ class Group:
     def name(self) -> str:
         """The name in every file, e.g. ``family=with_children & origin=non_western``."""
         return " & ".join(f"{key}={value}" for key, value in self.terms) or "all"
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A comparison inside units: one group against another that it does not overlap."""
+
+    group: str
+    versus: str
+
+    @property
+    def name(self) -> str:
+        """The name of its series: both groups' names."""
+        return f"{self.group} versus {self.versus}"
 
 
 @dataclass(frozen=True)
@@ -318,6 +334,7 @@ class EstimateSpec:
     weights: WeightKind = "equal"
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    contrasts: tuple[Contrast, ...] = ()
 
     @property
     def unit(self) -> str | None:

@@ -362,7 +362,6 @@ INFERENCE = {
     "empty": ("[]", "18: `inference`"),
 }
 RESERVED = {
-    "within": ("largest: 24", "within: {group: family}", "12: `comparison.within`"),
     "dose": ("anticipation: 3", "dose: {file: a.csv}", "10: `treatment.dose`"),
     "adoption": ("anticipation: 3", "adoption: {file: a.csv}", "10: `treatment.adoption`"),
     "never_treated": (

@@ -164,10 +164,15 @@ class Treatment(ConfigModel):
     )
 
 
+class Within(ConfigModel):
+    """A second comparison, inside every unit: a group that the reform is for, and one it is not."""
+
+    group: Text = Field(description="the group that the reform is for, as groups name it")
+    against: Text = Field(description="the group that it is compared with in the same unit")
+
+
 class Comparison(ConfigModel):
     """Which units may serve as donors: all others unless it says otherwise."""
-
-    reserved: ClassVar[tuple[str, ...]] = ("within", "against")
 
     largest: int | None = Field(
         None, ge=2, description="keep this many, by persons in the last period before anticipation"
@@ -178,6 +183,9 @@ class Comparison(ConfigModel):
     exclude: Texts = Field((), description="codes of units that may not be donors")
     treated_from: dict[str, Period] = Field(
         {}, description="donors that adopt after the window, with the period in which they do"
+    )
+    within: Within | None = Field(
+        None, description="triple difference: {group: family=with_children, against: ...}"
     )
 
 

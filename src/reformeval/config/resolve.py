@@ -13,6 +13,7 @@ import yaml
 from reformeval import periods, spec
 from reformeval.config.mappings import Named
 from reformeval.config.models import GroupEntry, Outcome, Population, Reform, Settings, Source
+from reformeval.estimators import _discover
 from reformeval.register.expressions import parse
 from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
 from reformeval.sources._register_keys import SPANNING, TOP_CODED, RegisterModel
@@ -70,6 +71,33 @@ def expand_groups(
             for variable, values in entry
         ]
         found |= {spec.Group(terms): None for terms in product(*choices)}
+    return tuple(found)
+
+
+def contrasts_levels(method: str) -> bool:
+    """Whether a method can estimate the difference of two groups' levels."""
+    return method not in spec.PROPORTIONAL and method not in _discover.NEEDS_PERSONS
+
+
+def contrasts(study: Study, method: str) -> tuple[spec.Contrast, ...]:
+    """Contrasts between groups that a method estimates.
+
+    The one under ``comparison.within`` for every method that compares levels. For methods whose
+    estimates are those of one saturated regression also each value of a group variable against
+    the first.
+    """
+    if not contrasts_levels(method):
+        return ()
+    found: dict[spec.Contrast, None] = {}
+    within = study.reform.comparison.within
+    if within is not None:
+        found[spec.Contrast(within.group, within.against)] = None
+    if method in spec.SATURATED:
+        for entry in study.reform.groups:
+            names = [group.name for group in expand_groups([entry], study.group_values)[1:]]
+            for name in names[1:] if len(entry) == 1 else ():
+                if spec.Contrast(names[0], name) not in found:
+                    found[spec.Contrast(name, names[0])] = None
     return tuple(found)
 
 
@@ -261,6 +289,7 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         weights=given.weights,
         options=given.options,
         seed=study.settings.seed,
+        contrasts=contrasts(study, given.method or label),
     )
 
 

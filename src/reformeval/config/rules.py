@@ -7,7 +7,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from reformeval import discovery
-from reformeval.config import resolve, rules_persons, rules_population, rules_scale, rules_time
+from reformeval.config import (
+    resolve,
+    rules_contrasts,
+    rules_persons,
+    rules_population,
+    rules_scale,
+    rules_time,
+)
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
@@ -75,6 +82,7 @@ def check(
         # A mapping that cannot be had was reported as that.
         unknown: dict[str, tuple[str, ...]] = dict.fromkeys(keys.get("mappings") or {}, ())
         _groups(document, keys.get("groups") or (), unknown | known, source)
+        rules_contrasts.check(document, keys, unknown | known)
         _geography(document, keys.get("geography"), source)
 
 
@@ -283,6 +291,7 @@ def _headline(
             )
     if source is not None and keys.get("groups") is not None:
         groups = [group.name for group in resolve.expand_groups(keys["groups"], known)]
+        groups += rules_contrasts.named_as_headline(keys)
         lacking = set(keys.get("mappings") or {}) - known.keys()
         if headline.group not in groups and not any(name in headline.group for name in lacking):
             document.add(

@@ -58,18 +58,21 @@ def by_group(
     key: Sequence[Handle] = (),
     subtitle: str | None = None,
     panel_height: float | None = None,
+    more: Sequence[str] = (),
 ) -> Page:
     """Lay out a figure of one outcome with one panel a group; the rest as `page`.
 
     Parameters
     ----------
+    more
+        Titles of panels after those of the groups.
     subtitle
         Where it is not the one of the figure's kind.
     """
     return page(
         title_of(results, figure),
         subtitle or say(f"figure.{figure.kind}.subtitle"),
-        [group_label(results.spec, group) for group in results.spec.groups],
+        [*(group_label(results.spec, group) for group in results.spec.groups), *more],
         footnote,
         key,
         panel_height,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from reformeval.figures import _layout, _time, style
 from reformeval.figures.plan import Planned
 from reformeval.report import numbers
-from reformeval.report.results import Results, Row, events
+from reformeval.report.results import Results, Row, contrast_label, events
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say, say_or
 
@@ -20,7 +20,9 @@ NARROW, WIDE = "#93bddb", "#d6e6f2"
 def draw(results: Results, figure: Planned) -> Figure:
     """Event-time coefficients with pointwise and simultaneous bands, by group."""
     spec, outcome = results.spec, figure.outcome
-    rows = [results.rows(outcome, group.name, figure.label, "event") for group in spec.groups]
+    contrasts = next(e.contrasts for e in spec.estimators if e.label == figure.label)
+    names = [*(group.name for group in spec.groups), *(c.name for c in contrasts)]
+    rows = [results.rows(outcome, name, figure.label, "event") for name in names]
     pointwise = [events(series, "pointwise") for series in rows]
     simultaneous = [events(series, "simultaneous") for series in rows]
     reference = -(spec.timing.anticipation + 1)
@@ -33,12 +35,11 @@ def draw(results: Results, figure: Planned) -> Figure:
             *_time.event_marks(spec.timing),
         ],
         key=_key(any(simultaneous)),
+        more=[contrast_label(spec, contrast) for contrast in contrasts],
     )
-    for ax, group, point, simult in zip(
-        view.panels, spec.groups, pointwise, simultaneous, strict=True
-    ):
+    for ax, name, point, simult in zip(view.panels, names, pointwise, simultaneous, strict=True):
         if np.isfinite(_columns(point, reference)[1]).sum() < 2:
-            _layout.refused_panel(ax, results.att(outcome, group.name, figure.label))
+            _layout.refused_panel(ax, results.att(outcome, name, figure.label))
         else:
             _panel(ax, point, simult, spec, reference)
     if not _layout.share_y(view):

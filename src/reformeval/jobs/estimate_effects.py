@@ -28,6 +28,7 @@ def estimate_effects(call: Call) -> None:
         spec.outcomes,
         spec.groups,
         spec.weights,
+        spec.contrasts,
     )
     if sums:
         design = replace(design, persons=person_files.read(sums, design))

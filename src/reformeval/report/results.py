@@ -30,7 +30,7 @@ from reformeval.artefacts import (
 from reformeval.report import numbers
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import listed, say
-from reformeval.spec import Group
+from reformeval.spec import Contrast, Group
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
@@ -195,7 +195,9 @@ class Results:
     @cached_property
     def headline(self) -> Row | None:
         """The headline's row of the effects, None if there is none."""
-        rows = self.effects.filter(pl.col("is_headline") & (pl.col("estimand") == "att"))
+        rows = self.effects.filter(
+            pl.col("is_headline") & pl.col("estimand").is_in(["att", "contrast"])
+        )
         return next(iter(rows.to_dicts()), None)
 
     @cached_property
@@ -214,10 +216,11 @@ class Results:
 
     def att(self, outcome: str, group: str, estimator: str) -> Row | None:
         """Return the best row for an effect: a valid interval before a refused one."""
-        return best(self.rows(outcome, group, estimator, "att"), self.preferred)
+        rows = self.rows(outcome, group, estimator, "att")
+        return best(rows or self.rows(outcome, group, estimator, "contrast"), self.preferred)
 
     def rows(self, outcome: str, group: str, estimator: str, estimand: str) -> list[Row]:
-        """Rows of the effects, in the order of the file."""
+        """Rows of the effects, in the order of the file; a contrast's group is its name."""
         index: list[Row] = self._index.get((outcome, group, estimator, estimand), [])
         return index
 
@@ -225,7 +228,10 @@ class Results:
     def _index(self) -> dict[tuple[str, str, str, str], list[Row]]:
         rows: dict[tuple[str, str, str, str], list[Row]] = {}
         for row in self.effects.iter_rows(named=True):
-            key = (row["outcome"], row["group"], row["estimator"], row["estimand"])
+            group = row["group"]
+            if row["versus"] is not None:
+                group = Contrast(group, row["versus"]).name
+            key = (row["outcome"], group, row["estimator"], row["estimand"])
             rows.setdefault(key, []).append(row)
         return rows
 
@@ -303,6 +309,13 @@ def group_label(spec: ReportSpec, group: Group) -> str:
         for variable, value in group.terms
     )
     return text[:1].upper() + text[1:]
+
+
+def contrast_label(spec: ReportSpec, contrast: Contrast) -> str:
+    """Words for a contrast: those of its groups."""
+    words = {group.name: group_label(spec, group) for group in spec.groups}
+    one, other = (words.get(name, name) for name in (contrast.group, contrast.versus))
+    return say("group.versus", group=one, versus=other[:1].lower() + other[1:])
 
 
 def _term_words(variable: str, value: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from reformeval.spec import (
     Comparison,
+    Contrast,
     EstimateSpec,
     Group,
     Headline,
@@ -30,12 +31,19 @@ class Estimator:
     options: Mapping[str, Any] = field(default_factory=dict)
     outcomes: tuple[str, ...] = ()
     unit: str | None = None
+    contrasts: tuple[Contrast, ...] = ()
 
     @classmethod
     def of(cls, spec: EstimateSpec) -> Estimator:
         """Take from an `EstimateSpec` what the report shows."""
         return cls(
-            spec.label, spec.method, spec.weights, dict(spec.options), spec.outcomes, spec.unit
+            spec.label,
+            spec.method,
+            spec.weights,
+            dict(spec.options),
+            spec.outcomes,
+            spec.unit,
+            spec.contrasts,
         )
 
 
@@ -98,6 +106,11 @@ class ReportSpec:
         """Estimators of an outcome that can stand on one axis: in the unit of the first."""
         using = [e for e in self.estimators if not e.outcomes or name in e.outcomes]
         return tuple(e for e in using if e.unit == using[0].unit)
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """Contrasts of any estimator, each once, in the order of the first that has it."""
+        return tuple(dict.fromkeys(c for e in self.estimators for c in e.contrasts))
 
     def unit_of(self, name: str) -> str:
         """Give the unit of measurement of the effects that `of_outcome` gives."""

@@ -9,8 +9,16 @@ import polars as pl
 
 from reformeval import periods
 from reformeval.report import numbers
-from reformeval.report.results import SHOWN, Results, Row, group_label, label_words
+from reformeval.report.results import (
+    SHOWN,
+    Results,
+    Row,
+    contrast_label,
+    group_label,
+    label_words,
+)
 from reformeval.report.texts import has, say, say_or
+from reformeval.spec import Contrast
 
 COMMON_LEVELS = (0.99, 0.95, 0.9, 0.8, 0.75, 0.5)
 FEW_TREATED = 5
@@ -87,13 +95,16 @@ def _lead(results: Results, row: Row) -> str:
     spec = results.spec
     outcome = spec.outcome(row["outcome"])
     group = next(g for g in spec.groups if g.name == row["group"])
+    among = group_label(spec, group)
+    if row["versus"] is not None:
+        among = contrast_label(spec, Contrast(row["group"], row["versus"]))
     rounded = round(row["estimate"], results.decimals[row["outcome"]])
     way = "same" if rounded == 0 else "higher" if rounded > 0 else "lower"
     return say(
         f"headline.{way}",
         outcome=outcome.label
         if not group.terms
-        else say("headline.among", outcome=outcome.label, group=group_label(spec, group)),
+        else say("headline.among", outcome=outcome.label, group=among),
         treated=results.treated_name,
         amount=amount(results, row, row["estimate"]),
         start=periods.label(spec.timing.adoption, spec.timing.frequency),

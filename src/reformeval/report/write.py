@@ -52,6 +52,7 @@ class OutcomePart:
     pictures: tuple[Picture, ...]
     table: Markup
     steps: Markup | None = None
+    contrasts: Markup | None = None
 
 
 @dataclass
@@ -149,6 +150,7 @@ def _outcome(
         pictures=_pictures(figures, results, outcome.name),
         table=shown[f"effects_{outcome.name}"],
         steps=shown.get(f"steps_{outcome.name}"),
+        contrasts=shown.get(f"contrasts_{outcome.name}"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from reformeval.report.numbers import p_value
-from reformeval.report.results import Results, Row, group_label, label_words
+from reformeval.report.results import Results, Row, contrast_label, group_label, label_words
 from reformeval.report.texts import listed, say, say_or
 from reformeval.tables._table import Cells, Column, Line, Table
 
@@ -62,7 +62,8 @@ def _cells(results: Results, rows: list[Row]) -> Cells:
     spec, first = results.spec, rows[0]
     words = {
         "outcome": {outcome.name: outcome.label for outcome in spec.outcomes},
-        "group": {group.name: group_label(spec, group) for group in spec.groups},
+        "group": {group.name: group_label(spec, group) for group in spec.groups}
+        | {contrast.name: contrast_label(spec, contrast) for contrast in spec.contrasts},
         "estimator": {one.label: label_words(one.label) for one in spec.estimators},
     }
     scope = {}

@@ -5,15 +5,23 @@ from __future__ import annotations
 import polars as pl
 
 from reformeval.report import numbers
-from reformeval.report.results import Results, Row, best, group_label, label_words
+from reformeval.report.results import (
+    Results,
+    Row,
+    best,
+    contrast_label,
+    group_label,
+    label_words,
+)
 from reformeval.report.texts import say, say_or
+from reformeval.spec import Contrast
 from reformeval.tables._table import Cells, Column, Line, Table
 
 CSV = [
     "outcome", "group", "estimator", "estimand", "step", "estimate", "std_error", "ci_low",
     "ci_high", "ci_level", "p_value", "p_value_floor", "inference", "status", "reason", "n_treated",
     "n_donors", "n_pre", "n_post", "n_persons", "baseline", "truth", "minimum_detectable",
-    "verdict", "weights", "measured_in", "is_headline", "alternative", "p_adjusted",
+    "verdict", "weights", "measured_in", "is_headline", "alternative", "p_adjusted", "versus",
 ]  # fmt: skip
 
 
@@ -39,6 +47,49 @@ def whole_period(results: Results, outcome: str) -> Table:
 def by_step(results: Results, outcome: str) -> Table | None:
     """Effects of each step's window; None where the reform has one step."""
     return _build(results, outcome, "step") if len(results.spec.timing.steps) > 1 else None
+
+
+def by_contrast(results: Results, outcome: str) -> Table | None:
+    """Differences of effects between groups, each below the two effects; None without any."""
+    spec, what = results.spec, results.spec.outcome(outcome)
+    reasons, sections, used = _Reasons(), [], []
+    for contrast in spec.contrasts:
+        rows = _with_both(results, outcome, contrast)
+        lines = tuple(_line(results, row, reasons, group) for group, row in rows)
+        used += [row for _, row in rows]
+        if lines:
+            sections.append((contrast_label(spec, contrast), lines))
+    if not sections:
+        return None
+    note = say(
+        "table.effects.note",
+        measured_in=what.measured_in,
+        level_unit=numbers.level_unit(what.measured_in),
+    )
+    return Table(
+        name=f"contrasts_{outcome}",
+        title=say("table.effects.title_contrast", outcome=what.label),
+        subtitle=say("table.effects.subtitle", measured_in=what.measured_in),
+        columns=_columns("contrast", any(row["truth"] is not None for row in used)),
+        sections=tuple(sections),
+        notes=(note, say("table.effects.difference_note"), say("table.effects.floor")),
+        footnotes=tuple(reasons.texts),
+        data=_data(results, outcome, "contrast"),
+    )
+
+
+def _with_both(results: Results, outcome: str, contrast: Contrast) -> list[tuple[str, Row]]:
+    """By estimator the effects in both groups, in words, and the difference after them."""
+    words = {group.name: group_label(results.spec, group) for group in results.spec.groups}
+    found: list[tuple[str, Row]] = []
+    for estimator in results.spec.estimators:
+        label = estimator.label
+        difference = _one(results, results.rows(outcome, contrast.name, label, "contrast"))
+        for name in (contrast.group, contrast.versus) if difference else ():
+            for row in _one(results, results.rows(outcome, name, label, "att")):
+                found.append((words[name], row))
+        found += [(say("table.effects.difference"), row) for row in difference]
+    return found
 
 
 def _build(results: Results, outcome: str, estimand: str) -> Table:
@@ -92,10 +143,11 @@ def _one_a_step(results: Results, rows: list[Row]) -> list[Row]:
 
 
 def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
-    keys = ["estimator", *(["step"] if estimand == "step" else []), "inference", "estimate",
+    which = {"step": ["step"], "contrast": ["group"]}.get(estimand, [])
+    keys = ["estimator", *which, "inference", "estimate",
             "interval", "level", "p", "floor", "truth", "baseline", "detectable", "donors",
             "note"]  # fmt: skip
-    left = {"estimator", "step", "inference", "note"}
+    left = {"estimator", "step", "group", "inference", "note"}
     return tuple(
         Column(key, say(f"table.column.{key}"), key not in left)
         for key in keys
@@ -103,7 +155,7 @@ def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
     )
 
 
-def _line(results: Results, row: Row, reasons: _Reasons) -> Line:
+def _line(results: Results, row: Row, reasons: _Reasons, group: str = "") -> Line:
     decimals = results.decimals[row["outcome"]]
     steps = {step.id: step.label for step in results.spec.timing.steps}
     shown = row["ci_low"] is not None
@@ -111,6 +163,7 @@ def _line(results: Results, row: Row, reasons: _Reasons) -> Line:
     cells: Cells = {
         "estimator": _estimator(results, row),
         "step": steps.get(row["step"], ""),
+        "group": group,
         "estimate": numbers.number(row["estimate"], decimals),
         "interval": numbers.interval(row["ci_low"], row["ci_high"], decimals)
         if shown
@@ -138,4 +191,6 @@ def _estimator(results: Results, row: Row) -> str:
 
 def _data(results: Results, outcome: str, estimand: str) -> pl.DataFrame:
     rows = results.effects.filter((pl.col("outcome") == outcome) & (pl.col("estimand") == estimand))
+    if estimand != "contrast":
+        rows = rows.filter(pl.col("versus").is_null())
     return rows.select(CSV)

@@ -17,6 +17,7 @@ def build_tables(results: Results) -> dict[str, Table]:
     for outcome in spec.outcomes:
         tables.append(effects.whole_period(results, outcome.name))
         tables.append(effects.by_step(results, outcome.name))
+        tables.append(effects.by_contrast(results, outcome.name))
     tables += [weights.build(results, estimator.label) for estimator in spec.estimators]
     tables += [inference.build(results), sample_flow.build(results), checks.build(results)]
     return {table.name: table for table in tables if table is not None}
