@@ -148,7 +148,7 @@ def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, An
                     continue
                 row = {**series, **point, "estimate": estimate, **_uncertainty(which, s, e)}
                 if np.isnan(estimate):
-                    why = trouble or _not_followed(one, s)
+                    why = trouble or _not_followed(one, s) or _not_common(one, s)
                     row |= _absent(one.design, s, estimand, why, evidence.spec.ci_level)
                 if which.alternative == "two-sided":
                     row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
@@ -300,6 +300,19 @@ def _not_followed(one: Estimated, s: int) -> tuple[str, str] | None:
         "person effects need a value of the same persons before and after: a share or a mean of "
         "prior_recipients that is no months of a spell, not per another outcome and not indexed, "
         "in periods that persons link"
+    )
+
+
+def _not_common(one: Estimated, s: int) -> tuple[str, str] | None:
+    """Status and reason where an outcome cannot be weighed together with its group's others."""
+    series = one.design.series
+    fitted = [o for i, o in enumerate(series) if one.fit and np.isfinite(one.fit.estimate[i]).any()]
+    if one.spec.method not in _discover.COMMON_WEIGHTS or series[s] in fitted:
+        return None
+    others = ", ".join(o.outcome for o in fitted if o.group == series[s].group)
+    return "refused", (
+        f"common weights need outcomes that are complete in the same units and periods: {others} "
+        "are weighed together and this outcome has others"
     )
 
 

@@ -51,3 +51,13 @@ def test_a_level_above_all_donors_is_no_misfit() -> None:
     np.testing.assert_allclose(found.estimate[0, 0], 2, atol=1e-8)
     np.testing.assert_allclose(found.unit_weights[0, 0], [0, 0.5, 0.5, 0, 0], atol=1e-8)
     assert synthetic_control.estimate(design, in_space(design, 0), {}).estimate[0, 0, 0] > 50
+
+
+def test_a_perfect_fit_with_many_solutions_takes_the_shortest() -> None:
+    """Four periods, eight donors: rounding must not pick one of the solutions."""
+    y = panel(9, 7, seed=0)[0]
+    rows = in_space(make_design(y, 4), 0)
+    expected = demeaned_sc.estimate(make_design(y, 4), rows, {}).unit_weights
+    for constant in (-100.0, -3.0, 0.5, 7.0, 1e4):
+        found = demeaned_sc.estimate(make_design(y + constant, 4), rows, {}).unit_weights
+        np.testing.assert_allclose(found, expected, atol=1e-7)

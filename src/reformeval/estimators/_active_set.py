@@ -111,6 +111,7 @@ def _only(
         value += solution[i] * slack[i]
         used += solution[i] > 0.0
     slack -= value
+    value = max(value, 0.0)  # a perfect fit's may be below by rounding
     floor = FLOOR * len(target) * size * (1.0 + penalty)
     if -slack.min() > _GAP * value + floor:
         return False

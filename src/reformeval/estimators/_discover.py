@@ -8,6 +8,7 @@ from reformeval import discovery
 from reformeval.errors import UserError
 
 NEEDS_PERSONS = ("person_event_study",)  # methods that are fitted to sums over a register's persons
+COMMON_WEIGHTS = ("common_sc",)  # methods that weigh donors for several outcomes at once
 
 
 def methods() -> tuple[str, ...]:
