@@ -291,3 +291,18 @@ def test_validate_refuses(table: pl.DataFrame, change: dict[str, pl.Expr], messa
     effects.validate(table)
     with pytest.raises(ValueError, match=message):
         effects.validate(table.with_columns(**change))
+
+
+def test_an_outcome_without_common_weights_is_refused(frame: pl.DataFrame, tmp_path: Path) -> None:
+    """One donor's cell is missing for one of two outcomes: it would need other weights."""
+    names = [outcome.name for outcome in assess_spec().outcomes]
+    donor = frame["unit"].unique().sort()[5]
+    hit = (pl.col("unit") == donor) & (pl.col("outcome") == names[1])
+    spec = assess_spec(methods=("did", "common_sc"))
+    rows = effects.assemble(evidence(tmp_path, suppress(frame, hit), spec)).filter(
+        pl.col("estimator") == "common_sc"
+    )
+    refused = rows.filter(pl.col("outcome") == names[1])
+    assert set(refused["status"]) == {"refused"}
+    assert f"{names[0]} are weighed together" in refused["reason"][0]
+    assert rows.filter(pl.col("outcome") == names[0])["estimate"].is_not_null().all()

@@ -91,10 +91,15 @@ def _centred(donors: Floats, target: Floats) -> tuple[Floats, Floats]:
 
 
 def _correction(X: Floats, miss: Floats, penalties: Floats) -> Floats:
-    """(penalties, donors) X (X'X + λI)^-1 miss = (XX' + λI)^-1 X miss, for every λ at once."""
-    values, vectors = np.linalg.eigh(X @ X.T)
-    turned = vectors.T @ (X @ miss)
-    return np.asarray((turned / (np.maximum(values, 0.0) + penalties[:, None])) @ vectors.T)
+    """(penalties, donors) X (X'X + λI)^-1 miss, for every λ at once.
+
+    By singular values: products of X would lose the digits that a small λ needs.
+    """
+    left, sizes, right = np.linalg.svd(X, full_matrices=False)
+    shrunk = sizes / (sizes**2 + penalties[:, None])
+    change = (shrunk * (right @ miss)) @ left.T
+    # zero in sum but for rounding, which would count as often as the outcome's level is large
+    return np.asarray(change - change.mean(axis=1, keepdims=True))
 
 
 def _penalties(paths: Floats, targets: Floats, allowed: Bools) -> Floats:

@@ -12,7 +12,8 @@ unit of measurement nor the assignment decides how much it counts. The effect on
 mean gap after adoption less that before.
 
 Outcomes of a group count together where they are complete in the same units and periods: those of
-the largest such set (on a tie the one named first). The others have no estimate, and a row that says why.
+the largest such set (on a tie the one named first). The others have no estimate, and a row that
+says why.
 """
 
 from __future__ import annotations
@@ -106,9 +107,11 @@ def weigh(
         parts = [
             _standardised(block.y[s][:, window], treated[s][:, window], intercept) for s in chosen
         ]
-        join = partial(np.mean, axis=0) if averaged else np.hstack
-        paths, targets = (join([part[i] for part in parts]) for i in (0, 1))
-        weights[chosen] = _simplex.solve_all(paths, targets, ~members)
+        paths, targets = (
+            np.mean(sides, axis=0) if averaged else np.hstack(sides)
+            for sides in zip(*parts, strict=True)
+        )
+        weights[chosen] = _simplex.solve_all(np.asarray(paths), np.asarray(targets), ~members)
     level = _synthetic.level_gap(block, treated, weights, window) if intercept else 0.0
     return _synthetic.Mix(weights, level)
 
