@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
-from math import comb
+from math import comb, prod
 
 import numpy as np
 
@@ -11,10 +12,11 @@ from reformeval.design import Design, Ints
 
 MAX_ENUMERATED = 5_000
 SAMPLED = 4_999
+SAMPLED_STAGGERED = 999
 
 
 def in_space(design: Design, seed: int) -> Ints:
-    """Every way in which as many units could have adopted on the reform's date.
+    """Every way in which as many units could have adopted on the reform's date or dates.
 
     Row 0 is the reform. A placebo may treat any unit, the treated ones included, and uses all
     others as donors: under the null of no effect and exchangeable units the rank of row 0 among
@@ -23,15 +25,18 @@ def in_space(design: Design, seed: int) -> Ints:
     Parameters
     ----------
     design
-        One adoption date.
+        Where units adopt in different periods, placebos have the same number of units per period.
     seed
         Used only where there are more than `MAX_ENUMERATED` assignments and `SAMPLED` placebos
-        are drawn without replacement instead.
+        (`SAMPLED_STAGGERED` where units adopt in different periods) are drawn without replacement
+        instead.
 
     Returns
     -------
     (assignments, units) array of adoption indices, -1 = never.
     """
+    if design.staggered:
+        return _dated(design, seed)
     total, size = len(design.units), int(design.treated.sum())
     own = tuple(np.flatnonzero(design.treated).tolist())
     if comb(total, size) <= MAX_ENUMERATED:
@@ -49,3 +54,35 @@ def in_space(design: Design, seed: int) -> Ints:
     for row, members in zip(rows, chosen, strict=True):
         row[list(members)] = design.adoption
     return rows
+
+
+def _dated(design: Design, seed: int) -> Ints:
+    """Give the reform's adoption dates to units in every other way, or in ways drawn at random."""
+    own = design.adopted
+    sizes = [int((own == date).sum()) for date in design.cohorts]
+    left = [len(own) - sum(sizes[:i]) for i in range(len(sizes))]
+    if prod(comb(rest, size) for rest, size in zip(left, sizes, strict=True)) <= MAX_ENUMERATED:
+        every = _shared(tuple(range(len(own))), list(zip(design.cohorts, sizes, strict=True)))
+        rows = [np.array([given.get(u, -1) for u in range(len(own))]) for given in every]
+        others = [row for row in rows if not np.array_equal(row, own)]
+    else:
+        rng = np.random.default_rng(seed)
+        drawn: dict[bytes, Ints] = {}
+        while len(drawn) < SAMPLED_STAGGERED:
+            row = rng.permutation(own)
+            if not np.array_equal(row, own):
+                drawn.setdefault(row.tobytes(), row)
+        others = list(drawn.values())
+    return np.array([own, *others], dtype=np.int64)
+
+
+def _shared(units: tuple[int, ...], cohorts: list[tuple[int, int]]) -> Iterator[dict[int, int]]:
+    """Every way of giving each cohort its number of units."""
+    if not cohorts:
+        yield {}
+        return
+    (date, size), *rest = cohorts
+    for chosen in combinations(units, size):
+        others = tuple(unit for unit in units if unit not in chosen)
+        for further in _shared(others, rest):
+            yield further | dict.fromkeys(chosen, int(date))

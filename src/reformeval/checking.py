@@ -52,6 +52,8 @@ def show(root: Path, say: Say) -> int:
 
 def _adoption(study: resolve.Study) -> str:
     timing = resolve.timing(study)
+    if timing.staggered:
+        return "staggered  "
     return f"{periods.label(timing.adoption, timing.frequency)}  "
 
 
@@ -137,15 +139,21 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
     if isinstance(study.source, RegisterSource):
         return _check_files(name, study.source, loader.data_dir(config.settings, config.root), say)
     (path,) = paths
-    from reformeval.jobs._source import PanelJob, SourceSlice
+    from reformeval.jobs._source import PanelJob, SourceSlice, with_adopted
     from reformeval.jobs.check_data import build
     from reformeval.panel.validate import validate
 
     spec = resolve.panel_spec(study)
     slice_ = SourceSlice(study.source.kind, study.source.model_dump(mode="json", by_alias=True))
     try:
-        others = [loader.cpi_file(study, config.root), loader.geography_needed(study, config.root)]
-        result = build(PanelJob(slice_, spec), path, *(other for other in others if other))
+        others = (
+            loader.cpi_file(study, config.root),
+            loader.geography_needed(study, config.root),
+            loader.adoption_file(study, config.root),
+        )
+        inputs = [path, *(other for other in others if other)]
+        spec = with_adopted(PanelJob(slice_, spec), inputs)
+        result = build(PanelJob(slice_, spec), *inputs)
         problems = validate(result, spec, study.source)
     except UserError as error:
         problems = error.problems
@@ -153,11 +161,12 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         say(f"{name}: the data does not fit:")
         return problems
     roles = result.units["role"].to_list()
-    timing = spec.timing
+    timing, since = spec.timing, "from " if spec.timing.staggered else ""
     first, last = (periods.label(p, timing.frequency) for p in (timing.first, timing.last))
     say(
         f"{name}: right. {roles.count('treated')} treated, {roles.count('donor')} donors, "
-        f"{first} to {last}, adopted {periods.label(timing.adoption, timing.frequency)}"
+        f"{first} to {last}, adopted "
+        f"{since}{periods.label(timing.adoption, timing.frequency)}"
     )
     return []
 

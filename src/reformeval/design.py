@@ -97,6 +97,16 @@ class Design:
         return self.adopted >= 0
 
     @cached_property
+    def cohorts(self) -> Ints:
+        """Indices of the periods in which units adopt, in order: one per cohort."""
+        return np.unique(self.adopted[self.treated])
+
+    @cached_property
+    def staggered(self) -> bool:
+        """Whether units adopt in different periods."""
+        return self.cohorts.size > 1
+
+    @cached_property
     def adoption(self) -> int:
         """Index of the one period in which all treated units adopt.
 
@@ -105,10 +115,13 @@ class Design:
         UnsupportedError
             If units adopt in different periods.
         """
-        dates = np.unique(self.adopted[self.treated])
-        if dates.size != 1:
-            raise UnsupportedError("staggered adoption is not yet supported")
-        return int(dates[0])
+        if self.cohorts.size != 1:
+            raise UnsupportedError(
+                f"units adopt in {self.cohorts.size} different periods, and this needs one; for "
+                "staggered reforms there are callaway_santanna, sun_abraham, imputation, "
+                "two_stage and local_projections"
+            )
+        return int(self.cohorts[0])
 
     @cached_property
     def event_times(self) -> Ints:
@@ -117,13 +130,39 @@ class Design:
 
     @cached_property
     def in_pre(self) -> Bools:
-        """(periods,) periods before adoption and anticipation, excluded ones left out."""
-        return (self.event_times < -self.anticipation) & ~self.excluded
+        """(periods,) periods before the first adoption and its anticipation, excluded ones out.
+
+        In these no unit is affected yet.
+        """
+        if not self.cohorts.size:
+            return ~self.excluded
+        before: Bools = np.arange(len(self.periods)) < self.cohorts[0] - self.anticipation
+        return before & ~self.excluded
 
     @cached_property
     def in_post(self) -> Bools:
-        """(periods,) periods from adoption on, excluded ones left out."""
-        return (self.event_times >= 0) & ~self.excluded
+        """(periods,) periods from the first adoption on, excluded ones left out."""
+        if not self.cohorts.size:
+            return np.zeros(len(self.periods), dtype=bool)
+        after: Bools = np.arange(len(self.periods)) >= self.cohorts[0]
+        return after & ~self.excluded
+
+    @cached_property
+    def own_times(self) -> Ints:
+        """(units, periods) periods since the unit's own adoption; of no meaning for donors."""
+        return np.arange(len(self.periods)) - self.adopted[:, None]
+
+    @cached_property
+    def pre_cells(self) -> Bools:
+        """(units, periods) treated units before their adoption and anticipation."""
+        before: Bools = self.own_times < -self.anticipation
+        return before & self.treated[:, None] & ~self.excluded
+
+    @cached_property
+    def post_cells(self) -> Bools:
+        """(units, periods) treated units from their adoption on."""
+        after: Bools = self.own_times >= 0
+        return after & self.treated[:, None] & ~self.excluded
 
     @cached_property
     def step_windows(self) -> dict[str, Bools]:
@@ -153,13 +192,17 @@ class Design:
         return ~missing[:, kept].any(axis=1), kept
 
     def counts(self, series: int) -> tuple[int, int, int, int]:
-        """Treated units, donors, pre-periods and post-periods behind a series' estimates."""
+        """Treated units, donors, pre-periods and post-periods behind a series' estimates.
+
+        Donors are the units that never adopt, and periods those that are before or after the
+        adoption of some treated unit.
+        """
         units, kept = self.usable(series)
         return (
             int((units & self.treated).sum()),
             int((units & ~self.treated).sum()),
-            int((kept & self.in_pre).sum()),
-            int((kept & self.in_post).sum()),
+            int((kept & self.pre_cells.any(axis=0)).sum()),
+            int((kept & self.post_cells.any(axis=0)).sum()),
         )
 
     def problem(self, series: int) -> str | None:
@@ -174,7 +217,7 @@ class Design:
         treated, donors, pre, post = self.counts(series)
         if treated == 0:
             return "no treated unit"
-        if donors < 2:
+        if donors < 2 and not (self.staggered and donors == 0):
             return f"{donors} donors have complete data; at least 2 are needed"
         if pre < 2 or post < 1:
             return f"{pre} periods before and {post} after adoption have data"

@@ -116,8 +116,14 @@ def _broken() -> dict[str, pl.Expr]:
         ).fill_null(False),
         "a step row names no step, or another row does": (col("estimand") == "step")
         != col("step").is_not_null(),
-        "an event row names no event time, or another row does": (col("estimand") == "event")
+        "an event row names no event time, or another row does": col("estimand").is_in(
+            ["event", "catt"]
+        )
         != col("event_time").is_not_null(),
+        "a cohort row names no cohort, or another row does": col("estimand").is_in(
+            ["cohort", "catt"]
+        )
+        != col("cohort").is_not_null(),
         "unknown verdict": ~col("verdict").is_in(list(VERDICTS)).fill_null(True),
         "a column that is never null is null": pl.any_horizontal(
             col(
@@ -218,7 +224,7 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         # in the outcome's unit, so not beside effects in another
         "baseline": None
         if one.spec.unit
-        else treated_mean(design, s, design.y[s], kept & design.in_pre),
+        else treated_mean(design, s, design.y[s], kept & design.pre_cells),
         "min_cell": smallest,
     }
 
@@ -229,13 +235,18 @@ def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) ->
     chosen = covered(design, s, estimand)
     persons = None
     if design.n is not None and chosen.any():
-        behind = design.n[s][design.treated][:, chosen].sum(axis=0)
-        persons = round(float(behind.mean())) if np.isfinite(behind).all() else None
+        behind = np.where(chosen, design.n[s], 0.0).sum(axis=1) / np.maximum(chosen.sum(axis=1), 1)
+        persons = round(float(behind.sum())) if np.isfinite(behind).all() else None
+    counts = {}
+    if design.staggered and estimand.kind != "att":
+        counts = {"n_treated": int(chosen.any(axis=1).sum())}
     contrast = design.series[s].contrast is not None and estimand.kind == "att"
     return {
+        **counts,
         "estimand": "contrast" if contrast else estimand.kind,
         "step": estimand.step,
         "event_time": estimand.event_time,
+        "cohort": estimand.cohort,
         "n_persons": persons,
         "truth": None if facts.truth is None else _truth(one, s, facts.truth[s], chosen),
     }
@@ -276,12 +287,12 @@ def _absent(
 ) -> dict[str, Any]:
     """Status and reason of a row without an estimate; nothing can be tested, so the floor is 1."""
     if trouble is None:
-        empty = not covered(design, s, estimand).any()
-        trouble = (
-            ("refused", "no retained period: dropped from the window or without data")
-            if empty
-            else ("failed", "the estimator gave none")
-        )
+        if not covered(design, s, estimand).any():
+            trouble = ("refused", "no retained period: dropped from the window or without data")
+        elif design.staggered:
+            trouble = ("refused", _unidentified(design, estimand))
+        else:
+            trouble = ("failed", "the estimator gave none")
     return {
         "status": trouble[0],
         "reason": trouble[1],
@@ -314,6 +325,13 @@ def _not_common(one: Estimated, s: int) -> tuple[str, str] | None:
         f"common weights need outcomes that are complete in the same units and periods: {others} "
         "are weighed together and this outcome has others"
     )
+
+
+def _unidentified(design: Design, estimand: Estimand) -> str:
+    """Say why a staggered reform has no estimate of something that treated units were seen in."""
+    if estimand.event_time == -design.anticipation - 1:
+        return "the reference: effects are against this event time"
+    return "no donor is untreated then, or no earlier period to compare with"
 
 
 def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tuple[str, str] | None:

@@ -92,23 +92,24 @@ def family_of(one: Estimated, fit: Fit, headline: Headline, contrasts: bool = Fa
 
 
 def covered(design: Design, series: int, estimand: Estimand) -> Bools:
-    """(periods,) retained periods that an estimand averages over, in a series."""
-    kept: Bools = design.usable(series)[1]
-    if estimand.kind == "att":
-        return kept & design.in_post
+    """(units, periods) retained cells of treated units that an estimand averages over."""
+    kept: Bools = design.treated[:, None] & design.usable(series)[1]
+    if estimand.cohort is not None:
+        kept &= (design.adopted == design.periods.index(estimand.cohort))[:, None]
     if estimand.kind == "step" and estimand.step is not None:
         return kept & design.step_windows[estimand.step]
-    at: Bools = design.event_times == estimand.event_time
-    return kept & at
+    if estimand.event_time is not None:
+        at: Bools = design.own_times == estimand.event_time
+        return kept & at
+    return kept & design.post_cells
 
 
 def treated_mean(design: Design, series: int, cells: Floats, chosen: Bools) -> float:
-    """Mean of cells (units, periods) over chosen periods and, by weight, over treated units.
+    """Mean of chosen cells (units, periods), by the weights of units.
 
-    NaN if there is nothing to average or any cell of the treated units is missing.
+    NaN if there is nothing to average or any of the cells is missing.
     """
-    treated = design.treated
-    total = design.unit_weights[series, treated]
-    if not chosen.any() or not total.sum() > 0:
+    weights = design.unit_weights[series][:, None] * chosen
+    if not weights.sum() > 0:
         return float("nan")
-    return float(np.average(cells[treated][:, chosen].mean(axis=1), weights=total))
+    return float(np.average(cells[chosen], weights=weights[chosen]))

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 import numpy as np
 
 from reformeval.design import Bools, Design, Floats, Ints
 
-EstimandKind = Literal["att", "step", "event"]
+EstimandKind = Literal["att", "step", "event", "cohort", "catt"]
 
 
 @dataclass(frozen=True)
 class Estimand:
-    """What is estimated: the average over the post-periods, over a step, or one event time."""
+    """What is estimated.
+
+    ``att`` is the average over the post-periods, ``step`` over a step, ``event`` over units at one
+    event time, ``cohort`` over the post-periods of the units that adopt together, ``catt`` over
+    one such cohort at one event time.
+    """
 
     kind: EstimandKind
     step: str | None = None
     event_time: int | None = None
+    cohort: date | None = None
 
 
 @dataclass(frozen=True, eq=False)

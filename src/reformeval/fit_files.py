@@ -1,12 +1,14 @@
 """The four files of a fit: paths, draws, weights and covariance.
 
-Everything in a `Fit` comes back exactly from `read`, except covariances that involve an average
-over periods: of those only the variance is kept (as ``cluster_variance`` in the draws), because
-an average of event times is determined by the event times.
+Everything in a `Fit` comes back exactly from `read`, except some covariances. With one adoption
+date, of an average over periods only the variance is kept (as ``cluster_variance`` in the draws),
+because an average of event times is determined by the event times. Estimates by cohort are kept
+whole, those by cohort and event time only where there are at most `MOST_JOINT` estimands.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ from reformeval.fit import Estimand, Fit
 
 CLUSTER_VARIANCE = "cluster_variance"
 _BUILT_IN = ("estimate", "accept_low", "accept_high", CLUSTER_VARIANCE)
-_ESTIMAND = ("estimand", "step", "event_time")
+_ESTIMAND = ("estimand", "step", "event_time", "cohort")
+MOST_JOINT = 400  # estimands whose covariance is kept whole
 
 
 def write(fit: Fit, design: Design, folder: Path) -> None:
@@ -99,13 +102,14 @@ def paths(fit: Fit, design: Design) -> pl.DataFrame:
     """One row per series × assignment × period, in that order (`artefacts.PATHS`)."""
     shape = fit.observed.shape
     s, a, t = np.indices(shape).reshape(3, -1)
+    since = {} if design.staggered else {"event_time": design.event_times[t]}
     return _frame(
         artefacts.PATHS,
+        **since,
         **_series_columns(design, s),
         assignment=a,
-        unit=_take(["+".join(members) for members in _members(fit, design)], a),
+        unit=_take(_named(fit, design), a),
         period=_take(design.periods, t, pl.Date),
-        event_time=design.event_times[t],
         observed=fit.observed.ravel(),
         counterfactual=fit.counterfactual.ravel(),
         in_fit=np.broadcast_to(fit.in_fit[:, None, :], shape).ravel(),
@@ -156,7 +160,8 @@ def weights(fit: Fit, design: Design) -> pl.DataFrame:
 def covariance(fit: Fit, design: Design) -> pl.DataFrame:
     """Covariance of row 0 by source (`artefacts.COVARIANCE`).
 
-    ``cluster`` is the estimator's own: event times by event times for an event study, otherwise
+    ``cluster`` is the estimator's own: event times by event times for an event study, everything
+    by everything for estimates by cohort (the att has neither cohort nor event time), otherwise
     one row per series, the variance of the att, with null event times. ``placebo`` is the mean
     product of the placebos' event paths (row 0 left out, around zero, as under the null).
     """
@@ -164,6 +169,9 @@ def covariance(fit: Fit, design: Design) -> pl.DataFrame:
     events = [i for i, e in enumerate(fit.estimands) if e.kind == "event"]
     if fit.covariance is not None:
         chosen = events or [i for i, e in enumerate(fit.estimands) if e.kind == "att"][:1]
+        if design.staggered or any(e.cohort is not None for e in fit.estimands):
+            whole = len(fit.estimands) <= MOST_JOINT
+            chosen = [i for i, e in enumerate(fit.estimands) if whole or e.kind != "catt"]
         block = fit.covariance[:, chosen][:, :, chosen]
         parts.append(_covariance(design, fit.estimands, chosen, "cluster", block))
     if events:
@@ -215,6 +223,7 @@ def _estimand_columns(estimands: Sequence[Estimand], index: Ints) -> dict[str, p
         "estimand": _take([e.kind for e in estimands], index),
         "step": _take([e.step for e in estimands], index),
         "event_time": _take([e.event_time for e in estimands], index, pl.Int32),
+        "cohort": _take([e.cohort for e in estimands], index, pl.Date),
     }
 
 
@@ -237,18 +246,26 @@ def _covariance(
 ) -> pl.DataFrame:
     s, i, j = np.nonzero(~np.isnan(block))
     times = [estimands[c].event_time for c in chosen]
+    cohorts = [estimands[c].cohort for c in chosen]
     return _frame(
         artefacts.COVARIANCE,
         **_series_columns(design, s),
         source=pl.repeat(source, len(s), eager=True),
+        cohort_i=_take(cohorts, i, pl.Date),
         event_i=_take(times, i, pl.Int32),
+        cohort_j=_take(cohorts, j, pl.Date),
         event_j=_take(times, j, pl.Int32),
         value=block[s, i, j],
     )
 
 
-def _members(fit: Fit, design: Design) -> list[list[str]]:
-    return [[design.units[u] for u in np.flatnonzero(row >= 0)] for row in fit.assignments]
+def _named(fit: Fit, design: Design) -> list[str]:
+    """Name treated units of each assignment, joined by "+"; with "@" and their dates if several."""
+    at = [f"@{t}" for t in range(len(design.periods))] if design.staggered else None
+    return [
+        "+".join(design.units[u] + (at[row[u]] if at else "") for u in np.flatnonzero(row >= 0))
+        for row in fit.assignments
+    ]
 
 
 def _dates(design: Design) -> list[str]:
@@ -277,17 +294,27 @@ def _check_labels(frame: pl.DataFrame, design: Design, A: int, folder: Path) -> 
 
 def _estimands(frame: pl.DataFrame) -> tuple[Estimand, ...]:
     order = frame.filter(statistic="estimate").select(_ESTIMAND).unique(maintain_order=True)
-    return tuple(Estimand(kind, step, event) for kind, step, event in order.iter_rows())
+    return tuple(Estimand(*row) for row in order.iter_rows())
 
 
 def _assignments(frame: pl.DataFrame, design: Design, A: int) -> Ints:
     index = {unit: i for i, unit in enumerate(design.units)}
+    names = frame["unit"].head(A * len(design.periods)).gather_every(len(design.periods))
+    if design.staggered:
+        return np.array([_dated(name, index) for name in names], dtype=np.int64)
     count = int(design.treated.sum())
     rows = np.full((A, len(design.units)), -1, dtype=np.int64)
-    for row, name in zip(rows, frame["unit"].head(A * len(design.periods)).gather_every(
-        len(design.periods)), strict=True):  # fmt: skip
+    for row, name in zip(rows, names, strict=True):
         row[[index[unit] for unit in _split(name, index, count)]] = design.adoption
     return rows
+
+
+def _dated(name: str, index: dict[str, int]) -> list[int]:
+    """Adoption indices of units from ``code@index+code@index``; a code may itself contain both."""
+    row = [-1] * len(index)
+    for code, period in re.findall(r"(.+?)@(\d+)(?:\+|$)", name):
+        row[index[code]] = int(period)
+    return row
 
 
 def _split(name: str, known: dict[str, int], count: int) -> list[str]:
@@ -352,13 +379,19 @@ def _read_covariance(
     out = np.full((S, E, E), np.nan)
     diagonal = _floats(variance["value"]).reshape(S, E)
     out[:, np.arange(E), np.arange(E)] = diagonal
-    rows = frame.filter(pl.col("source") == "cluster", pl.col("event_i").is_not_null())
+    rows = frame.filter(pl.col("source") == "cluster")
     ends = []
-    for column in ("event_i", "event_j"):
+    for end in ("i", "j"):
+        cohort, event = pl.col(f"cohort_{end}"), pl.col(f"event_{end}")
+        kind = (
+            pl.when(cohort.is_not_null() & event.is_not_null()).then(pl.lit("catt"))
+            .when(cohort.is_not_null()).then(pl.lit("cohort"))
+            .when(event.is_not_null()).then(pl.lit("event")).otherwise(pl.lit("att"))
+        )  # fmt: skip
         named = rows.select(
-            "outcome", "group", pl.lit("event").alias("estimand"),
-            pl.lit(None, dtype=pl.String).alias("step"),
-            pl.col(column).alias("event_time"), pl.lit(0, dtype=pl.Int32).alias("assignment"),
+            "outcome", "group", kind.alias("estimand"),
+            pl.lit(None, dtype=pl.String).alias("step"), event.alias("event_time"),
+            cohort.alias("cohort"), pl.lit(0, dtype=pl.Int32).alias("assignment"),
         )  # fmt: skip
         ends.append(_positions(named, design, _labels(estimands)))
     (s, _, i), (_, _, j) = ends

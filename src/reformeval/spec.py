@@ -27,6 +27,7 @@ WeightKind = Literal["equal", "persons_pre"]
 SplitRule = Literal["stop", "common"]
 GroupsOf = Literal["frozen", "current"]
 MoversTo = Literal["before", "current"]
+DonorRule = Literal["never_treated", "not_yet_treated"]
 WORKING_AGE = (18, 66)
 
 PER_PERSONS = "persons"  # what an outcome may be counted per, besides another outcome
@@ -58,9 +59,12 @@ class Timing:
     dropped
         Periods inside the window that no estimator uses.
     steps
-        The dated ledger, in order of date; the first is adoption.
+        The dated ledger, in order of date; the first is adoption. None where the reform is
+        staggered: units adopt in periods of their own.
     anticipation
         Periods before adoption kept out of the reference and the fit.
+    first_adoption
+        Staggered reforms: when the first of the treated units adopts, once that has been read.
     """
 
     frequency: Frequency
@@ -69,11 +73,27 @@ class Timing:
     dropped: tuple[date, ...]
     steps: tuple[Step, ...]
     anticipation: int
+    first_adoption: date | None = None
+
+    @property
+    def staggered(self) -> bool:
+        """Whether units adopt in periods of their own."""
+        return not self.steps
 
     @property
     def adoption(self) -> date:
-        """The period in which the treated units adopt: the first step."""
-        return self.steps[0].start
+        """The period in which the treated units adopt, or the first of them does.
+
+        Raises
+        ------
+        ValueError
+            If the reform is staggered and nobody has read yet when units adopt.
+        """
+        if self.steps:
+            return self.steps[0].start
+        if self.first_adoption is None:
+            raise ValueError("when units adopt has not been read")
+        return self.first_adoption
 
     @cached_property
     def periods(self) -> tuple[date, ...]:
@@ -261,13 +281,37 @@ class Comparison:
 
     ``largest`` keeps that many by persons in the last period before anticipation; ``units``
     names them; neither means all. ``exclude`` is applied first. ``later`` are donors that adopt
-    after the window: they stay donors, and are here so that a misspelt one is found.
+    after the window: they stay donors, and are here so that a misspelt one is found. ``donors``
+    says for staggered reforms whether units that adopt later may be donors until they do.
     """
 
     largest: int | None = None
     units: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
+    donors: DonorRule = "never_treated"
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Where it stands when each unit adopts.
+
+    Attributes
+    ----------
+    unit, start
+        Columns with units and with the period in which they adopt; ``unit`` is empty where
+        ``start`` is a column of the source's own table.
+    file
+        A file of its own, in the data folder; "" for the source's.
+    never
+        What stands in ``start`` for units that never adopt, beside nothing.
+    """
+
+    start: str
+    unit: str = ""
+    file: str = ""
+    separator: str = ","
+    never: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -305,6 +349,8 @@ class PanelSpec:
     """What `build_panel` and `check_data` read; ``cpi`` only where an outcome is deflated.
 
     ``denominators`` are outcomes that others are counted per and that are not shown themselves.
+    ``adoption`` says where it stands when units adopt, where they do so in periods of their own;
+    ``adopted`` and ``treated`` are then empty until `panel.adoption` has read it.
     """
 
     reform: str
@@ -319,6 +365,8 @@ class PanelSpec:
     geography: Geography | None = None
     mappings: tuple[GroupCases, ...] = ()
     denominators: tuple[Outcome, ...] = ()
+    adoption: Adoption | None = None
+    adopted: Mapping[str, date | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from reformeval.errors import UserError
 from reformeval.estimators import _discover
 from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
-from reformeval.jobs._source import PanelJob, RegisterJob, SourceSlice, modules
+from reformeval.jobs._source import ADOPTION_READER, PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, fingerprint, sha256
 from reformeval.register import bucket_names
 from reformeval.sources._register_keys import RegisterModel
@@ -156,6 +156,11 @@ class Plan:
         path = loader.cpi_file(self.studies[wildcards.reform], self.config.root)
         return [] if path is None else [str(path)]
 
+    def adoption(self, wildcards: Wildcards) -> list[str]:
+        """Name the file that says when units adopt, if they do so in periods of their own."""
+        path = loader.adoption_file(self.studies[wildcards.reform], self.config.root)
+        return [] if path is None else [str(path)]
+
     def geography(self, wildcards: Wildcards) -> list[str]:
         """Name the files with the changes of units, where a reform's data must be put on others."""
         study = self.studies[wildcards.reform]
@@ -281,7 +286,10 @@ class Plan:
                 spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
                 return _estimator_code(spec.method)
             if rule in ("check_data", "count_cells", "build_truth", "sum_persons"):
-                return code_hash(job, *modules(self.studies[wildcards.reform].source.kind))
+                study = self.studies[wildcards.reform]
+                staggered = study.reform.treatment.adoption is not None
+                reader = (ADOPTION_READER,) if staggered else ()
+                return code_hash(job, *modules(study.source.kind), *reader)
             if rule == "assess_effects":
                 return code_hash(job, *_modules("inference"), *_modules("diagnostics"))
             return code_hash(job)

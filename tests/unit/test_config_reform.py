@@ -363,12 +363,6 @@ INFERENCE = {
 }
 RESERVED = {
     "dose": ("anticipation: 3", "dose: {file: a.csv}", "10: `treatment.dose`"),
-    "adoption": ("anticipation: 3", "adoption: {file: a.csv}", "10: `treatment.adoption`"),
-    "never_treated": (
-        'comparison:\n  largest: 24\n  exclude: ["0301"]',
-        "comparison: never_treated",
-        "11: `comparison: never_treated`",
-    ),
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
     "covariates": ("groups: [", "covariates: {}\ngroups: [", "18: `covariates`"),
     "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),

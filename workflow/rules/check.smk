@@ -15,6 +15,7 @@ rule check_data:
     input:
         data=plan.data,
         cpi=plan.cpi,
+        adoption=plan.adoption,
         geography=plan.geography,
     output:
         panel=".reformeval/checked/{reform}/panel.parquet",

@@ -33,6 +33,7 @@ rule build_truth:
         registers=plan.potential,
         checked=rules.check_data.output.data,
         cpi=plan.cpi,
+        adoption=plan.adoption,
     output:
         truth="results/{reform}/truth.parquet",
     log:

@@ -64,6 +64,7 @@ rule count_cells:
             allow_missing=True,
         ),
         geography=plan.geography,
+        adoption=plan.adoption,
     output:
         cells=f"{plan.restricted}/{{source}}/counts/{{reform}}/cells/{{scatteritem}}.parquet",
         flow=f"{plan.restricted}/{{source}}/counts/{{reform}}/flow/{{scatteritem}}.parquet",

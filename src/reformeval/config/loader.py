@@ -188,6 +188,14 @@ def cpi_file(study: Study, root: Path | str = ".") -> Path | None:
     return None if table is None else data_dir(study.settings, root) / table.file
 
 
+def adoption_file(study: Study, root: Path | str = ".") -> Path | None:
+    """Return the file that says when units adopt; None where there is no file of its own."""
+    table = resolve.adoption(study)
+    if table is None or not table.file:
+        return None
+    return data_dir(study.settings, root) / table.file
+
+
 def geography_file(settings: Settings, root: Path | str = ".") -> Path:
     """Return the file with the changes of units over time."""
     return data_dir(settings, root) / settings.geography_file
@@ -214,12 +222,16 @@ def left_out(config: Config) -> dict[str, str]:
         study = config.study(name)
         missing = absent(study.source, config.settings, config.root)
         index = cpi_file(study, config.root)
+        adoption = adoption_file(study, config.root)
         if missing:
             where = whence(study.source_name, study.source)
             out[name] = f"reformeval: {name} left out: {missing}; {where}"
         elif index is not None and not index.is_file():
             where = f"it is the price index of the source {study.source_name} (cpi.file)"
             out[name] = f"reformeval: {name} left out: {index} is not there; {where}"
+        elif adoption is not None and not adoption.is_file():
+            where = "it says when units adopt (treatment.adoption.file)"
+            out[name] = f"reformeval: {name} left out: {adoption} is not there; {where}"
         else:
             path = geography_needed(study, config.root)
             lacking = [part for part in files.parts(path) if not part.is_file()] if path else []

@@ -6,16 +6,30 @@ The models hold what one key can say by itself; what depends on other keys or on
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import MinLen
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.statbank import StatBankSource
 from reformeval.sources.table import TableSource
-from reformeval.spec import GroupsOf, MoversTo, PopulationKind, SplitRule, WeightKind
+from reformeval.spec import (
+    DonorRule,
+    GroupsOf,
+    MoversTo,
+    PopulationKind,
+    SplitRule,
+    WeightKind,
+)
 
 Source = RegisterSource | SimulatedSource | TableSource | StatBankSource
 SOURCE_KINDS: dict[
@@ -57,12 +71,13 @@ def _geography(value: object) -> object:
 
 
 def _comparison(value: object) -> object:
-    """``all`` is short for ``{}``; the words reserved for later are refused by name."""
-    if value in ("never_treated", "not_yet_treated"):
-        raise ValueError(f"`comparison: {value}` is not yet supported")
+    """``all`` is short for ``{}``, and ``never_treated`` for ``{donors: never_treated}``."""
+    if value in get_args(DonorRule):
+        return {"donors": value}
     if isinstance(value, str) and value != "all":
         raise ValueError(
-            f"`comparison` must be all, {{largest: 24}} or {{units: [...]}}, not '{value}'"
+            "`comparison` must be all, never_treated, not_yet_treated, {largest: 24} or "
+            f"{{units: [...]}}, not '{value}'"
         )
     return {} if value == "all" else value
 
@@ -148,16 +163,53 @@ class Step(ConfigModel):
     label: Text | None = Field(None, description="words for figures; default: the id")
 
 
-class Treatment(ConfigModel):
-    """Who adopts the reform and when."""
+class Adoption(ConfigModel):
+    """When each unit adopts, where units adopt in periods of their own (staggered reforms)."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("adoption", "dose")
-
-    units: tuple[Text, ...] = Field(
-        min_length=1, description="codes of the treated units, in quotes"
+    file: Text | None = Field(
+        None, description="CSV file in the data folder, one row per unit; with unit and from"
     )
+    unit: Text | None = Field(None, description="column of the file with the units' codes")
+    start: Text | None = Field(
+        None,
+        alias="from",
+        description="column of the file with the period in which the unit adopts; blank = never",
+    )
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = Field(
+        ",", description="what stands between the cells of the file"
+    )
+    column: Text | None = Field(
+        None,
+        description="instead of file: column of the source's own table that has the period of "
+        "adoption in every row of the unit",
+    )
+    never: Texts = Field(
+        (), description='what stands there for units that never adopt, beside nothing: ["0"]'
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Adoption:
+        beside = [self.file, self.unit, self.start]
+        if self.column is None and None in beside:
+            raise ValueError("give file with unit and from, or column")
+        if self.column is not None and (any(beside) or self.separator != ","):
+            raise ValueError("column is in the source's own table: file, unit and from go without")
+        return self
+
+
+class Treatment(ConfigModel):
+    """Who adopts the reform and when: units and steps, or adoption."""
+
+    reserved: ClassVar[tuple[str, ...]] = ("dose",)
+
+    units: tuple[Text, ...] = Field((), description="codes of the treated units, in quotes")
     steps: tuple[Step, ...] = Field(
-        min_length=1, description="the dated ledger, in order; the first step is adoption"
+        (), description="the dated ledger, in order; the first step is adoption"
+    )
+    adoption: Adoption | None = Field(
+        None,
+        description="instead of units and steps: where it stands when each unit adopts "
+        "(staggered reforms)",
     )
     anticipation: int = Field(
         0, ge=0, description="periods before adoption kept out of the reference and the fit"
@@ -186,6 +238,11 @@ class Comparison(ConfigModel):
     )
     within: Within | None = Field(
         None, description="triple difference: {group: family=with_children, against: ...}"
+    )
+    donors: DonorRule | None = Field(
+        None,
+        description="staggered reforms: never_treated, or not_yet_treated (units that adopt later "
+        "are donors until then); comparison: never_treated is short for it",
     )
 
 
@@ -335,8 +392,14 @@ class Reform(ConfigModel):
     treatment: Treatment = Field(description="who adopts the reform and when")
     comparison: Annotated[
         Comparison,
-        BeforeValidator(_comparison, json_schema_input_type=Comparison | Literal["all"]),
-    ] = Field(Comparison.model_construct(), description="all, {largest: 24} or {units: [...]}")
+        BeforeValidator(
+            _comparison, json_schema_input_type=Comparison | Literal["all"] | DonorRule
+        ),
+    ] = Field(
+        Comparison.model_construct(),
+        description="all, {largest: 24} or {units: [...]}; staggered reforms: never_treated or "
+        "not_yet_treated",
+    )
     outcomes: dict[str, Outcome] = Field(
         min_length=1, description="outcomes of the source by name, each with measured_in"
     )

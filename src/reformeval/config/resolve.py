@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import product
 from pathlib import PurePath
+from typing import Any
 
 import yaml
 
 from reformeval import periods, spec
 from reformeval.config.mappings import Named
-from reformeval.config.models import GroupEntry, Outcome, Population, Reform, Settings, Source
+from reformeval.config.models import (
+    Estimator,
+    GroupEntry,
+    Outcome,
+    Population,
+    Reform,
+    Settings,
+    Source,
+)
 from reformeval.estimators import _discover
 from reformeval.register.expressions import parse
-from reformeval.report.spec import Estimator, ReportSpec, SourceInfo
+from reformeval.report.spec import Estimator as ShownEstimator
+from reformeval.report.spec import ReportSpec, SourceInfo
 from reformeval.sources._register_keys import SPANNING, TOP_CODED, RegisterModel
 
 DEFAULT_MONTHS = 12
@@ -124,7 +134,27 @@ def timing(study: Study) -> spec.Timing:
 def comparison(study: Study) -> spec.Comparison:
     """Which units may serve as donors."""
     given = study.reform.comparison
-    return spec.Comparison(given.largest, given.units, given.exclude, tuple(given.treated_from))
+    return spec.Comparison(
+        given.largest,
+        given.units,
+        given.exclude,
+        tuple(given.treated_from),
+        given.donors or "never_treated",
+    )
+
+
+def adoption(study: Study) -> spec.Adoption | None:
+    """Say where it stands when units adopt; None where all do on the date of the first step."""
+    given = study.reform.treatment.adoption
+    if given is None:
+        return None
+    return spec.Adoption(
+        start=given.column or given.start or "",
+        unit=given.unit or "",
+        file=given.file or "",
+        separator=given.separator,
+        never=given.never,
+    )
 
 
 def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
@@ -268,6 +298,7 @@ def panel_spec(study: Study) -> spec.PanelSpec:
         geography=geography(study),
         mappings=tuple(one.cases() for one in study.mappings),
         denominators=denominators(study),
+        adoption=adoption(study),
     )
 
 
@@ -287,10 +318,17 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         ),
         groups=tuple(group.name for group in groups),
         weights=given.weights,
-        options=given.options,
+        options=_options(study, given),
         seed=study.settings.seed,
         contrasts=contrasts(study, given.method or label),
     )
+
+
+def _options(study: Study, given: Estimator) -> dict[str, Any]:
+    """Give the options, with the reform's donors where units adopt at different times."""
+    if study.reform.treatment.adoption is None:
+        return given.options
+    return {"donors": comparison(study).donors, **given.options}
 
 
 def assess_spec(study: Study) -> spec.AssessSpec:
@@ -334,7 +372,7 @@ def report_spec(study: Study) -> ReportSpec:
         comparison=comparison(study),
         outcomes=outcomes(study),
         groups=expand_groups(reform.groups, study.group_values),
-        estimators=tuple(Estimator.of(one) for one in estimators),
+        estimators=tuple(ShownEstimator.of(one) for one in estimators),
         headline=headline(study),
         ci_level=study.settings.ci_level,
         min_persons=study.settings.disclosure.min_persons,

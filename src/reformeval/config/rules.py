@@ -13,6 +13,7 @@ from reformeval.config import (
     rules_persons,
     rules_population,
     rules_scale,
+    rules_staggered,
     rules_time,
 )
 from reformeval.config.mappings import Named
@@ -69,6 +70,7 @@ def check(
         )
     source = sources.get(name) if name is not None else None
     _units(document, keys, source)
+    rules_staggered.check(document, keys, source)
     _estimators(document, keys.get("estimators") or {}, keys)
     _inference(document, keys.get("inference") or "auto")
     _weights(document, keys, source)
@@ -333,8 +335,10 @@ def _estimators(
                 f"{', '.join(_WITH_PERSONS_PRE[:-1])} and {_WITH_PERSONS_PRE[-1]}",
                 "take it out",
             )
-        if estimator.options:
-            _options(document, path, method, estimator.options)
+        options = dict(estimator.options)
+        rules_staggered.donors(document, path, method, options)
+        if options:
+            _options(document, path, method, options)
 
 
 def _inference(document: Document, asked: str | Sequence[str]) -> None:

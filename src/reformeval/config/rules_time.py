@@ -38,7 +38,7 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
     comparison: Comparison | None = keys.get("comparison")
     bounds = reader.window(window) if window else None
     dropped = reader.dropped(window, bounds) if window else set()
-    starts = reader.steps(treatment, bounds) if treatment else None
+    starts = reader.steps(treatment, bounds) if treatment and treatment.steps else None
     if comparison:
         reader.treated_from(comparison, bounds)
     if bounds and starts and treatment and starts == sorted(set(starts)):
@@ -49,6 +49,8 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
 def months_before(source: Source, treatment: Treatment) -> int | None:
     """Months of the source before adoption and its anticipation; None where not known."""
     limits = source.period_range()
+    if not treatment.steps:
+        return None
     try:
         adoption = periods.parse(treatment.steps[0].start, "month")
     except ValueError:

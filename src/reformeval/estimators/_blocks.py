@@ -36,25 +36,39 @@ def by_block(
     UnsupportedError
         If an assignment has another adoption date than the reform.
     """
-    _check(design, assignments)
-    blocks = []
-    for series, units, block in design.blocks():
-        outside = np.delete(assignments, units, axis=1) >= 0
-        rows = np.flatnonzero(~outside.any(axis=1))
-        fit = estimate(block, assignments[np.ix_(rows, units)] >= 0)
-        blocks.append((series, units, rows, fit))
-    if not blocks:
-        return _nothing(design, assignments, tuple(estimands))
-    return gather(design, assignments, blocks)
+    if not np.isin(assignments, (-1, design.adoption)).all():
+        raise UnsupportedError("staggered or backdated assignments are not yet supported")
+    return by_block_dated(
+        design, assignments, estimands, lambda block, dates: estimate(block, dates >= 0)
+    )
 
 
-def _check(design: Design, assignments: Ints) -> None:
+def by_block_dated(
+    design: Design,
+    assignments: Ints,
+    estimands: Sequence[Estimand],
+    estimate: Callable[[Design, Ints], Fit],
+) -> Fit:
+    """As `by_block`, for any adoption dates.
+
+    Parameters
+    ----------
+    estimate
+        Called with each block and its assignments as (assignments, units) adoption indices.
+    """
     if assignments.ndim != 2 or assignments.shape[1] != len(design.units):
         raise ValueError("assignments must have shape (assignments, units)")
     if not np.array_equal(assignments[0], design.adopted):
         raise ValueError("row 0 of the assignments must be the reform's own")
-    if not np.isin(assignments, (-1, design.adoption)).all():
-        raise UnsupportedError("staggered or backdated assignments are not yet supported")
+    blocks = []
+    for series, units, block in design.blocks():
+        outside = np.delete(assignments, units, axis=1) >= 0
+        rows = np.flatnonzero(~outside.any(axis=1))
+        fit = estimate(block, assignments[np.ix_(rows, units)])
+        blocks.append((series, units, rows, fit))
+    if not blocks:
+        return _nothing(design, assignments, tuple(estimands))
+    return gather(design, assignments, blocks)
 
 
 def _nothing(design: Design, assignments: Ints, estimands: tuple[Estimand, ...]) -> Fit:

@@ -27,3 +27,11 @@ def load(method: str) -> ModuleType:
     if method not in methods():
         raise UserError(f"there is no estimator '{method}'; there are {', '.join(methods())}")
     return discovery.load("estimators", method)
+
+
+def donors(method: str) -> tuple[str, ...]:
+    """Donors (`spec.DonorRule`) that a method can take where units adopt at different times.
+
+    Its module's ``DONORS``, read without importing it; none where it needs one adoption date.
+    """
+    return tuple(discovery.constant("estimators", method, "DONORS") or ())

@@ -27,7 +27,8 @@ def simultaneous(fit: Fit, pointwise: Intervals, ranks: Ints) -> Intervals:
     """
     shape = fit.estimate[:, 0].shape
     half, p = np.full(shape, np.nan), np.full(shape, np.nan)
-    times = np.array([np.nan if e.event_time is None else e.event_time for e in fit.estimands])
+    times = np.array([e.event_time if e.kind == "event" else np.nan for e in fit.estimands])
+    times = times.astype(np.float64)
     for chosen in (np.flatnonzero(times >= 0), np.flatnonzero(times < 0)):
         for s in range(shape[0]):
             own = fit.estimate[s, 0, chosen]

@@ -49,6 +49,11 @@ HEADLINE = (
         f"at least {MANY} treated units and {MANY} donors, and an estimator it speaks of",
         lambda f: f.smaller >= MANY and f.kind == "changes",
     ),
+    Choice(
+        "cluster",
+        f"staggered adoption, at least {MANY} treated units and {MANY} donors",
+        lambda f: f.smaller >= MANY and f.dates > 1,
+    ),
     Choice("permutation", "otherwise", lambda _: True),
 )
 

@@ -156,18 +156,20 @@ def facts(design: Design, fit: Fit, level: float) -> tuple[Facts | None, ...]:
 
 
 def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
-    dates = len(np.unique(design.adopted[design.treated]))
+    dates = design.cohorts.size
     weights = design.unit_weights[s]
     equal = bool(np.ptp(weights) <= 1e-12 * np.abs(weights).max())
-    if dates > 1:
-        treated = int(design.treated.sum())
-        return Facts(
-            treated, len(design.units) - treated, 0, 0, dates, "other", equal, False, True, 0,
-            float("nan"), float("nan"), level,
-        )  # fmt: skip
     if design.problem(s) is not None:
         return None
     treated, donors, pre, post = design.counts(s)
+    assignments = int(np.isfinite(fit.estimate[s, :, 0]).sum())
+    if dates > 1:
+        # Where every unit adopts, those that do so last are the donors of the others.
+        donors = donors or int((design.adopted == design.cohorts[-1]).sum())
+        return Facts(
+            treated, donors, pre, post, dates, "other", equal, False, True, assignments,
+            float("nan"), float("nan"), level,
+        )  # fmt: skip
     used, kept = design.usable(s)
     before = kept & design.in_pre
     changes = _changes.of(design, fit)
@@ -183,7 +185,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         equal_weights=equal,
         sizes=sizes,
         varied=changes is None or changes.varied(design, s),
-        assignments=int(np.isfinite(fit.estimate[s, :, 0]).sum()),
+        assignments=assignments,
         noise=noise.before_reform(design, s)[0],
         serial=noise.serial_p(gap[before & np.isfinite(gap)], design.frequency),
         level=level,

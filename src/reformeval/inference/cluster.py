@@ -8,6 +8,7 @@ the reason is simulated for the design at hand. docs/methods/cluster.md has the 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,12 +17,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reformeval.design import Design, Floats
+from reformeval.evidence import covered
 from reformeval.fit import Fit
 from reformeval.inference import _rules
 from reformeval.intervals import Intervals
 
 NAME = "cluster"
-SPEAKS_OF = "estimators with a cluster covariance (`did`, `event_study`)"
+SPEAKS_OF = (
+    "estimators with a cluster covariance (`did`, `event_study`, those of staggered reforms)"
+)
 FLOOR = "0"
 POWER = 0.8
 REFUSED_BELOW = 5
@@ -149,6 +153,11 @@ def _validity(
         if facts is not None and np.isfinite(fit.estimate[s, 0]).any():
             df[s] = max(facts.treated + facts.donors - 1, 1)
             status[s], reason[s] = _rules.judge(RULES, facts)
+            for e, estimand in enumerate(fit.estimands if facts.dates > 1 else ()):
+                behind = int(covered(design, s, estimand).any(axis=1).sum())
+                if np.isfinite(fit.estimate[s, 0, e]) and behind < facts.treated:
+                    own = replace(facts, treated=behind)
+                    status[s, e], reason[s, e] = _rules.judge(RULES, own)
         unknown = ~np.isfinite(error[s])
         status[s, unknown], reason[s, unknown] = "refused", "there is no cluster variance"
     missing = ~np.isfinite(fit.estimate[:, 0])

@@ -205,7 +205,7 @@ def _accepted(fit: Fit) -> tuple[Floats, Floats]:
 
 def _inverted(fit: Fit) -> Bools:
     """(estimands,) those with an interval by inversion; event times have bands instead."""
-    return np.array([e.kind != "event" for e in fit.estimands])
+    return np.array([e.event_time is None for e in fit.estimands])
 
 
 def _slack(fit: Fit) -> Floats:
@@ -241,8 +241,11 @@ def _dilution(design: Design) -> Floats:
     """(series,) what makes up for an effect that placebos share in.
 
     An effect d on the treated units moves each placebo that uses them as donors by about their
-    share of its donors times d, and with it the critical value.
+    share of its donors times d, and with it the critical value. NaN where units adopt on several
+    dates: the share is then another for every placebo and period.
     """
+    if design.staggered:
+        return np.full(len(design.series), np.nan)
     counts = np.array([design.counts(s)[:2] for s in range(len(design.series))], dtype=np.float64)
     share = counts[:, 0] / np.maximum(counts[:, 1], 1)
     out: Floats = np.where(share < 1, 1 / np.where(share < 1, 1 - share, 1), np.nan)

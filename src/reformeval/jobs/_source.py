@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reformeval.panel import adoption as panel_adoption
 from reformeval.spec import PanelSpec
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from reformeval.panel.prices import Prices
     from reformeval.sources._model import SourceModel
 
+ADOPTION_READER = "reformeval.sources.adoption_reader"
 # kind: (module of the model, its class, module that builds a panel)
 _KINDS = {
     "simulated": (
@@ -77,6 +79,32 @@ def prices(panel: PanelSpec, inputs: Sequence[Path]) -> Prices | None:
     (path,) = (path for path in inputs if path.name == name)
     found: Prices = module.read(path, panel.cpi, panel.timing.periods)
     return found
+
+
+def with_adopted(job: PanelJob, inputs: Sequence[Path]) -> PanelSpec:
+    """Read when units adopt, where they do so in periods of their own.
+
+    Parameters
+    ----------
+    inputs
+        The job's inputs: the source's data first, the file with the adoption dates among them.
+
+    Raises
+    ------
+    UserError
+        If the dates cannot be read, or no unit adopts inside the window.
+    """
+    spec, adoption = job.panel, job.panel.adoption
+    if adoption is None:
+        return spec
+    reader = import_module(ADOPTION_READER)
+    if adoption.file:
+        name = Path(adoption.file).name
+        (path,) = (path for path in inputs if path.name == name)
+        adopted = reader.from_file(path, adoption, spec.timing.frequency)
+    else:
+        adopted = reader.from_table(job.source.model(), inputs[0], adoption)
+    return panel_adoption.with_adopted(spec, adopted)
 
 
 @dataclass(frozen=True)

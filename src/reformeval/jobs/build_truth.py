@@ -10,7 +10,7 @@ from typing import Any
 
 from reformeval.artefacts import TRUTH, write_table
 from reformeval.jobs._cli import Call, log, run
-from reformeval.jobs._source import PanelJob, prices
+from reformeval.jobs._source import PanelJob, prices, with_adopted
 from reformeval.panel.relative import with_denominators
 from reformeval.spec import from_json
 
@@ -24,7 +24,7 @@ def build_truth(call: Call) -> None:
         register,
         untreated,
         source.register_groups(),
-        with_denominators(job.panel),
+        with_denominators(with_adopted(job, call.inputs)),
         prices(job.panel, call.inputs),
         log.info,
     )

@@ -1,11 +1,11 @@
 """Build a reform's panel aside and check it, before any earlier result is touched.
 
 Inputs: the source's data file, or what was counted in the buckets of its register (`count_cells`)
-with their summaries and the records of linking; the price index that outcomes are deflated by, and
-the changes of units over time. Outputs: panel, units, sample flow and what was done to the data,
-under ``.reformeval/checked/<reform>/``, for `build_panel` to put among the results, and the hashes
-of the data, for the report. Where the data is bad this job fails, and everything under
-``results/`` stays as it was.
+with their summaries and the records of linking; the price index that outcomes are deflated by, the
+changes of units over time, and the file that says when units adopt. Outputs: panel, units, sample
+flow and what was done to the data, under ``.reformeval/checked/<reform>/``, for `build_panel` to
+put among the results, and the hashes of the data, for the report. Where the data is bad this job
+fails, and everything under ``results/`` stays as it was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from reformeval.artefacts import (
 from reformeval.errors import UserError
 from reformeval.geography.moved import classification
 from reformeval.jobs._cli import Call, log, run
-from reformeval.jobs._source import PanelJob, prices
+from reformeval.jobs._source import PanelJob, prices, with_adopted
 from reformeval.panel.relative import relative, with_denominators
 from reformeval.panel.result import PanelResult
 from reformeval.panel.validate import validate
@@ -53,6 +53,7 @@ def check_data(call: Call) -> None:
     """Build, check and write the panel; every problem found is told at once."""
     job = from_json(PanelJob, call.spec)
     panel, units, flow, data, found = call.outputs
+    job = replace(job, panel=with_adopted(job, call.inputs))
     is_register = job.source.model().is_register
     result = _added_up(job, call) if is_register else build(job, *call.inputs)
     if problems := validate(result, job.panel, job.source.model()):

@@ -1,17 +1,18 @@
 """Count one bucket of a register for a reform: sums by cell, and the sample flow.
 
-Inputs: the bucket, the summaries of all buckets, and the changes of units over time where they are
-needed. Outputs: cells and flow. They are not suppressed and stay in the restricted folder;
-`check_data` adds up those of all buckets.
+Inputs: the bucket, the summaries of all buckets, and where they are needed the changes of units
+over time and the file that says when units adopt. Outputs: cells and flow. They are not suppressed
+and stay in the restricted folder; `check_data` adds up those of all buckets.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._register import held
-from reformeval.jobs._source import PanelJob
+from reformeval.jobs._source import PanelJob, with_adopted
 from reformeval.panel.from_register import count
 from reformeval.panel.relative import with_denominators
 from reformeval.spec import from_json
@@ -20,6 +21,7 @@ from reformeval.spec import from_json
 def count_cells(call: Call) -> None:
     """Read the bucket in batches and write its sums."""
     job = from_json(PanelJob, call.spec)
+    job = replace(job, panel=with_adopted(job, call.inputs))
     bucket, *_ = call.inputs
     source: Any = job.source.model()
     spec = with_denominators(job.panel)

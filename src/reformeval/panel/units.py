@@ -9,6 +9,7 @@ import polars as pl
 
 from reformeval import periods
 from reformeval.artefacts import UNITS, table
+from reformeval.panel.adoption import left_out
 from reformeval.spec import PanelSpec
 
 TREATED, DONOR, LEFT_OUT = "treated", "donor", "left_out"
@@ -51,7 +52,7 @@ def assign_roles(
                 "unit": unit,
                 "label": (labels or {}).get(unit, unit),
                 "role": TREATED if treated else LEFT_OUT if reason else DONOR,
-                "adopted": spec.timing.adoption if treated else None,
+                "adopted": (spec.adopted.get(unit) or spec.timing.adoption) if treated else None,
                 "weight": 0.0 if reason else 1.0,
                 "reason": reason,
             }
@@ -72,6 +73,9 @@ def _left_out(
     reasons = dict.fromkeys(comparison.exclude, "excluded in the reform file")
     if spec.geography is not None:
         reasons |= {code: f"no unit: {words}" for code, words in spec.geography.special.items()}
+    if spec.adoption is not None:
+        told = {unit: left_out(unit, spec) for unit in present if unit not in reasons}
+        reasons |= {unit: reason for unit, reason in told.items() if reason}
     candidates = [u for u in present if u not in reasons and u not in spec.treated]
     if comparison.units is not None:
         named = set(comparison.units)

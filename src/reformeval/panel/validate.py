@@ -80,7 +80,7 @@ def _unknown_units(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
     known = set(labels.values())
     comparison = spec.comparison
     named = {
-        "treatment.units": spec.treated,
+        "treatment.adoption" if spec.adoption else "treatment.units": spec.treated,
         "comparison.units": comparison.units or (),
         "comparison.exclude": comparison.exclude,
         "comparison.treated_from": comparison.later,
@@ -159,7 +159,9 @@ def _without_persons(design: Design) -> Iterator[Problem]:
 def _donors(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
     roles = result.units["role"].to_list()
     donors = roles.count(DONOR)
-    if donors < MIN_DONORS:
+    if spec.adoption is not None:
+        yield from _staggered_donors(result, spec, donors)
+    elif donors < MIN_DONORS:
         reasons = result.units.filter(pl.col("role") == LEFT_OUT)["reason"].value_counts(sort=True)
         lost = "; ".join(f"{count} {reason}" for reason, count in reasons.iter_rows())
         left = "the list of donors is empty" if donors == 0 else f"only {donors} donor is left"
@@ -169,6 +171,24 @@ def _donors(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
             + (f" ({lost})" if lost else "")
             + f"; at least {MIN_DONORS} are needed",
             fix=f"let more units serve as donors (key {key})",
+        )
+
+
+def _staggered_donors(result: PanelResult, spec: PanelSpec, donors: int) -> Iterator[Problem]:
+    """Ask for units that never adopt, or, where those that adopt later will do, for two cohorts."""
+    treated = result.units.filter(pl.col("role") == TREATED)
+    cohorts = treated["adopted"].n_unique()
+    if spec.comparison.donors == "never_treated" and donors < MIN_DONORS:
+        yield Problem(
+            f"`comparison: never_treated`: {donors or 'no'} unit{'' if donors == 1 else 's'} of "
+            f"{donors + treated.height} never adopt{'s' if donors == 1 else ''}; at least "
+            f"{MIN_DONORS} are needed",
+            fix="write comparison: not_yet_treated (units that adopt later are donors until then)",
+        )
+    elif donors == 0 and cohorts < 2:
+        yield Problem(
+            "`treatment.adoption`: all units adopt in the same period, so there is no donor",
+            fix="add units that never adopt or adopt at another time",
         )
 
 
@@ -251,6 +271,8 @@ def _treated_cells(result: PanelResult, spec: PanelSpec, design: Design) -> Iter
 def _complete_donors(design: Design, spec: PanelSpec) -> Iterator[Problem]:
     dropped = dropped_donors(design)
     total = int((~design.treated).sum())
+    if total == 0:
+        return  # staggered, with donors among the units that adopt later
     for series in design.series:
         lost = [d for d in dropped if (d.outcome, d.group) == (series.outcome, series.group)]
         if total - len(lost) >= MIN_DONORS or not lost:
