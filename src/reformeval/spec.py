@@ -63,8 +63,8 @@ class Timing:
         staggered: units adopt in periods of their own.
     anticipation
         Periods before adoption kept out of the reference and the fit.
-    first_adoption
-        Staggered reforms: when the first of the treated units adopts, once that has been read.
+    adoptions
+        Staggered reforms: periods in which treated units adopt, in order, once they have been read.
     """
 
     frequency: Frequency
@@ -73,7 +73,7 @@ class Timing:
     dropped: tuple[date, ...]
     steps: tuple[Step, ...]
     anticipation: int
-    first_adoption: date | None = None
+    adoptions: tuple[date, ...] = ()
 
     @property
     def staggered(self) -> bool:
@@ -91,9 +91,9 @@ class Timing:
         """
         if self.steps:
             return self.steps[0].start
-        if self.first_adoption is None:
+        if not self.adoptions:
             raise ValueError("when units adopt has not been read")
-        return self.first_adoption
+        return self.adoptions[0]
 
     @cached_property
     def periods(self) -> tuple[date, ...]:

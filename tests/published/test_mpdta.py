@@ -15,6 +15,7 @@ import pytest
 from staggered_helpers import staggered
 
 from reformeval.design import Design
+from reformeval.diagnostics import goodman_bacon
 from reformeval.estimators import _discover
 from reformeval.fit import Fit
 
@@ -103,3 +104,10 @@ def test_local_projections_are_not_yet_treated_differences(design: Design) -> No
         other = shown(cs, "event", event=event)
         assert value == pytest.approx(other[0], abs=1e-12)
         assert error == pytest.approx(other[1], rel=1e-6)
+
+
+def test_two_way_fixed_effects(design: Design) -> None:
+    """R did's vignette: -0.0365 (0.0133), beside the estimates as a check."""
+    value, error = goodman_bacon.coefficient(design, 0)
+    assert value == pytest.approx(-0.0365, abs=5e-5)
+    assert error == pytest.approx(0.0133, abs=5e-5)

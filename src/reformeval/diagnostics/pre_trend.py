@@ -26,7 +26,7 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
         limit = -one.design.anticipation
         before = [
             i for i, e in enumerate(fit.estimands)
-            if e.event_time is not None and e.event_time < limit
+            if e.kind == "event" and e.event_time is not None and e.event_time < limit
         ]  # fmt: skip
         for s, series in _rows.able(one.design):
             paths = fit.estimate[s][:, before]

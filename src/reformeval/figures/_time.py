@@ -82,13 +82,15 @@ def mark_reform(view: Page, timing: Timing) -> None:
 
 def _mark(ax: Axes, timing: Timing, at: Callable[[date], float], h: float) -> None:
     """Mark the reform on an axis where ``at`` places a period's middle and ``h`` is half of one."""
-    if timing.anticipation:
+    if timing.anticipation and not timing.staggered:
         start = periods.shift(timing.adoption, -timing.anticipation, timing.frequency)
         ends = at(start) - h, at(timing.adoption) - h
         ax.axvspan(*ends, facecolor=style.SHADE, edgecolor="none", zorder=0)
     for period in timing.dropped:
         x = at(period)
         ax.axvspan(x - h, x + h, facecolor=style.DROPPED, edgecolor="none", zorder=0)
+    for start in timing.adoptions:
+        ax.axvline(at(start) - h, color=style.INK, linewidth=0.7, linestyle=(0, (4, 2)), zorder=1.5)
     for n, step in enumerate(timing.steps, start=1):
         x = at(step.start) - h
         ax.axvline(x, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
@@ -101,17 +103,26 @@ def _mark(ax: Axes, timing: Timing, at: Callable[[date], float], h: float) -> No
 
 def event_marks(timing: Timing) -> list[str]:
     """Sentences that say what is marked on an axis of event time."""
+    if timing.staggered:
+        return [say("figure.mark.adoption_own"), *_further_marks(timing)]
     return [say("figure.mark.adoption"), *reform_key(timing)]
 
 
 def mark_event_time(ax: Axes, timing: Timing) -> None:
     """Mark adoption, later steps, anticipation and dropped periods on an axis of event time."""
+    if timing.staggered:  # a dropped period is at another event time for every cohort
+        ax.axvline(-0.5, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1.5)
+        ax.axvspan(-timing.anticipation - 0.5, -0.5, facecolor=style.SHADE, edgecolor="none",
+                   zorder=0)  # fmt: skip
+        return
     _mark(ax, timing, timing.event_time, 0.5)
 
 
 def event_axis(view: Page, timing: Timing, label: str) -> None:
     """Event time on the horizontal axis, named under the lowest panel of each column."""
     first, last = timing.event_time(timing.first), timing.event_time(timing.last)
+    if timing.staggered:
+        first -= timing.event_time(timing.adoptions[-1])
     step = next((s for s in TICKS[timing.frequency] if (last - first) / s <= 7), 240)
     for ax in view.filled:
         ax.set_xlim(first - 0.5, last + 0.5)
@@ -123,6 +134,11 @@ def event_axis(view: Page, timing: Timing, label: str) -> None:
 
 def reform_key(timing: Timing, marks: bool = True) -> list[str]:
     """Sentences for the footnote that say what the marks of the reform are."""
+    if timing.staggered:
+        first, last = (periods.label(timing.adoptions[i], timing.frequency) for i in (0, -1))
+        key = "figure.mark.cohorts" if marks else "figure.mark.cohorts_ledger"
+        notes = [say(key, n=len(timing.adoptions), first=first, last=last)]
+        return notes + _further_marks(timing) if marks else notes
     names = [
         say(
             "figure.mark.step_numbered" if len(timing.steps) > 1 else "figure.mark.step_only",
@@ -135,7 +151,12 @@ def reform_key(timing: Timing, marks: bool = True) -> list[str]:
     shown = "; ".join(names)
     if not marks:
         return [say("figure.mark.ledger", steps=shown)]
-    notes = [say("figure.mark.steps", steps=shown)]
+    return [say("figure.mark.steps", steps=shown), *_further_marks(timing)]
+
+
+def _further_marks(timing: Timing) -> list[str]:
+    """Sentences on anticipation and dropped periods."""
+    notes = []
     if timing.anticipation:
         before = periods_of(timing.anticipation, timing.frequency)
         notes.append(say("figure.mark.anticipation", periods=before))

@@ -28,7 +28,7 @@ def draw(results: Results, figure: Planned) -> Figure:
     timing = results.spec.timing
     treated, donors = results.treated, results.donors
     folded = len(treated) + len(donors) > MOST_ROWS
-    names = [results.unit_labels[code] for code in treated]
+    starts, names = _treated_rows(results, folded)
     names += (
         [say("figure.calendar.donors", n=len(donors))]
         if folded
@@ -50,15 +50,31 @@ def draw(results: Results, figure: Planned) -> Figure:
     )
     ax = view.panels[0]
     for i in range(len(names)):
-        _row(ax, i, timing, treated=i < len(treated))
+        _row(ax, i, timing, starts[i] if i < len(starts) else None)
     ax.set_ylim(len(names), 0)
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
     ax.tick_params(axis="y", length=0, labelsize=min(8.5, row * 46))
-    for tick in ax.get_yticklabels()[: len(treated)]:
+    for tick in ax.get_yticklabels()[: len(starts)]:
         tick.set_fontweight("bold")
     ax.spines["left"].set_visible(False)
     _time.time_axis(view, timing)
     return view.figure
+
+
+def _treated_rows(results: Results, folded: bool) -> tuple[list[date], list[str]]:
+    """When the units of each row adopt, and its name; one row a cohort where there are too many."""
+    adopted = dict(results.units.select("unit", "adopted").iter_rows())
+    timing = results.spec.timing
+    if timing.staggered and folded:
+        starts = list(timing.adoptions)
+        counts = [list(adopted.values()).count(start) for start in starts]
+        labels = [periods.label(start, timing.frequency) for start in starts]
+        return starts, [
+            say("figure.calendar.cohort", period=label, n=n)
+            for label, n in zip(labels, counts, strict=True)
+        ]
+    codes = sorted(results.treated, key=lambda code: (adopted[code], code))
+    return [adopted[code] for code in codes], [results.unit_labels[code] for code in codes]
 
 
 def _key(timing: Timing) -> list[_layout.Handle]:
@@ -66,7 +82,7 @@ def _key(timing: Timing) -> list[_layout.Handle]:
     if timing.anticipation:
         handles.append(_layout.swatch(style.SHADE, say("figure.calendar.anticipation")))
     several = len(timing.steps) > 1
-    for i in range(len(timing.steps)):
+    for i in range(len(timing.steps) or 1):
         text = say("figure.calendar.step", n=i + 1) if several else say("figure.calendar.reform")
         handles.append(_layout.swatch(STEPS[i % len(STEPS)], text))
     handles.append(_layout.swatch(NEVER, say("figure.calendar.donor")))
@@ -75,13 +91,14 @@ def _key(timing: Timing) -> list[_layout.Handle]:
     return handles
 
 
-def _row(ax: Axes, at: int, timing: Timing, treated: bool) -> None:
+def _row(ax: Axes, at: int, timing: Timing, start: date | None) -> None:
     """Draw one unit's spans, then the dropped periods over them."""
     per, h = _time.PER_YEAR[timing.frequency], _time.half(timing)
-    for start, stop, colour in _spans(timing) if treated else [(timing.first, timing.last, NEVER)]:
-        count = periods.number(stop, timing.frequency) - periods.number(start, timing.frequency)
+    never = [(timing.first, timing.last, NEVER)]
+    for first, stop, colour in never if start is None else _spans(timing, start):
+        count = periods.number(stop, timing.frequency) - periods.number(first, timing.frequency)
         if count >= 0:
-            left = _time.year(start, timing) - h
+            left = _time.year(first, timing) - h
             ax.broken_barh([(left, (count + 1) / per)], (at + 0.07, 0.86), facecolor=colour)
     for period in timing.dropped:
         ax.broken_barh(
@@ -90,18 +107,18 @@ def _row(ax: Axes, at: int, timing: Timing, treated: bool) -> None:
         )  # fmt: skip
 
 
-def _spans(timing: Timing) -> list[Span]:
+def _spans(timing: Timing, start: date) -> list[Span]:
     """First and last period and colour of what a treated unit goes through."""
 
     def before(period: date) -> date:
         return periods.shift(period, -1, timing.frequency)
 
-    spans: list[Span] = [(timing.first, timing.pre_end, BEFORE)]
+    waiting = periods.shift(start, -timing.anticipation, timing.frequency)
+    spans: list[Span] = [(timing.first, before(waiting), BEFORE)]
     if timing.anticipation:
-        first = periods.shift(timing.pre_end, 1, timing.frequency)
-        spans.append((first, before(timing.adoption), style.SHADE))
-    starts = [step.start for step in timing.steps]
-    stops = [*(before(start) for start in starts[1:]), timing.last]
-    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        spans.append((start, stop, STEPS[i % len(STEPS)]))
+        spans.append((waiting, before(start), style.SHADE))
+    starts = [step.start for step in timing.steps] or [start]
+    stops = [*(before(later) for later in starts[1:]), timing.last]
+    for i, (first, stop) in enumerate(zip(starts, stops, strict=True)):
+        spans.append((first, stop, STEPS[i % len(STEPS)]))
     return spans

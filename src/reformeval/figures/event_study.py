@@ -26,15 +26,16 @@ def draw(results: Results, figure: Planned) -> Figure:
     pointwise = [events(series, "pointwise") for series in rows]
     simultaneous = [events(series, "simultaneous") for series in rows]
     reference = -(spec.timing.anticipation + 1)
+    led = any(row["event_time"] < reference for series in rows for row in series)
     view = _layout.by_group(
         results,
         figure,
         [
-            _reference_note(spec),
+            _reference_note(spec) if led else say("figure.event_study.no_leads"),
             _bands_note(pointwise, simultaneous),
             *_time.event_marks(spec.timing),
         ],
-        key=_key(any(simultaneous)),
+        key=_key(any(simultaneous), led),
         more=[contrast_label(spec, contrast) for contrast in contrasts],
     )
     for ax, name, point, simult in zip(view.panels, names, pointwise, simultaneous, strict=True):
@@ -50,13 +51,15 @@ def draw(results: Results, figure: Planned) -> Figure:
     return view.figure
 
 
-def _key(bands: bool) -> list[_layout.Handle]:
+def _key(bands: bool, led: bool) -> list[_layout.Handle]:
     handles: list[_layout.Handle] = [
         _layout.stroke(style.BAND, say("figure.event_study.estimate"), 1.5, marker="."),
         _layout.swatch(NARROW, say("figure.event_study.pointwise")),
     ]
     if bands:
         handles.append(_layout.swatch(WIDE, say("figure.event_study.simultaneous")))
+    if not led:
+        return handles
     mark = _layout.stroke(style.INK, say("figure.event_study.reference_mark"), 0, marker="D")
     mark.set_markerfacecolor("white")
     mark.set_markersize(5)
@@ -96,7 +99,8 @@ def _columns(rows: list[Row], reference: int) -> tuple[np.ndarray, ...]:
         for k, name in enumerate(("estimate", "ci_low", "ci_high")):
             value = row[name]
             values[k, row["event_time"] - x[0]] = np.nan if value is None else value
-    values[0, reference - x[0]] = 0.0
+    if times[:-1] and min(times[:-1]) < reference:
+        values[0, reference - x[0]] = 0.0
     return (x.astype(float), *values)
 
 
@@ -125,8 +129,9 @@ def _panel(ax: Axes, rows: list[Row], simult: list[Row], spec: ReportSpec, refer
                                 edgecolor="none", step="mid", zorder=1.2)  # fmt: skip
         ax.plot(x, estimate, "-", marker=".", markersize=3, color=style.BAND, linewidth=1.1,
                 zorder=3)  # fmt: skip
-    ax.plot([reference], [0], "D", color=style.INK, markerfacecolor="white", markersize=4.5,
-            zorder=5)  # fmt: skip
+    if x[0] < reference:
+        ax.plot([reference], [0], "D", color=style.INK, markerfacecolor="white", markersize=4.5,
+                zorder=5)  # fmt: skip
     if limits:
         ax.set_ylim(*limits)
     _time.mark_event_time(ax, spec.timing)

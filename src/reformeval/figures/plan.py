@@ -52,6 +52,8 @@ def _labels(spec: ReportSpec, kind: str, outcome: str) -> tuple[str, ...]:
     methods: tuple[str, ...] = ()
     if kind == "event_study":
         methods = ("event_study", "person_event_study")
+        if spec.timing.staggered:
+            methods = tuple(e.method for e in spec.estimators)
     elif kind in ("synthetic_control", "gaps"):
         methods = WITH_WEIGHTS
     else:

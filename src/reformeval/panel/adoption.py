@@ -47,7 +47,7 @@ def with_adopted(spec: PanelSpec, adopted: Mapping[str, date | None]) -> PanelSp
     return replace(
         known,
         treated=tuple(sorted(used)),
-        timing=replace(spec.timing, first_adoption=min(used.values())),
+        timing=replace(spec.timing, adoptions=tuple(sorted(set(used.values())))),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -272,11 +272,15 @@ def events(rows: list[Row], band: str) -> list[Row]:
 def read(folder: Path, spec: ReportSpec) -> Results:
     """Read the artefacts of a reform's folder; estimates that are not there are empty."""
     flow = folder / "sample_flow.csv"
+    units = read_table(folder / "units.parquet", UNITS)
+    if spec.timing.staggered:
+        adoptions = tuple(units["adopted"].drop_nulls().unique().sort())
+        spec = replace(spec, timing=replace(spec.timing, adoptions=adoptions))
     return Results(
         folder=folder,
         spec=spec,
         panel=read_table(folder / "panel.parquet", PANEL),
-        units=read_table(folder / "units.parquet", UNITS),
+        units=units,
         effects=read_table(folder / "effects.parquet", EFFECTS),
         checks=read_table(folder / "checks.parquet", CHECKS),
         truth=_read_if(folder / "truth.parquet", TRUTH),

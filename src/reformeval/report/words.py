@@ -18,7 +18,7 @@ from reformeval.report.results import (
     label_words,
 )
 from reformeval.report.texts import has, say, say_or
-from reformeval.spec import Contrast
+from reformeval.spec import Contrast, Timing
 
 COMMON_LEVELS = (0.99, 0.95, 0.9, 0.8, 0.75, 0.5)
 FEW_TREATED = 5
@@ -101,16 +101,22 @@ def _lead(results: Results, row: Row) -> str:
     rounded = round(row["estimate"], results.decimals[row["outcome"]])
     way = "same" if rounded == 0 else "higher" if rounded > 0 else "lower"
     return say(
-        f"headline.{way}",
+        f"headline.{'staggered.' if spec.timing.staggered else ''}{way}",
         outcome=outcome.label
         if not group.terms
         else say("headline.among", outcome=outcome.label, group=among),
         treated=results.treated_name,
         amount=amount(results, row, row["estimate"]),
-        start=periods.label(spec.timing.adoption, spec.timing.frequency),
+        start=words_of_start(spec.timing),
         periods=numbers.periods(row["n_post"], spec.timing.frequency),
         method=lower_first(method_name(results, row["estimator"])),
     )
+
+
+def words_of_start(timing: Timing) -> str:
+    """Name the period of adoption, or the first and the last of several."""
+    starts = (timing.adoption, timing.adoptions[-1] if timing.staggered else timing.adoption)
+    return " to ".join(dict.fromkeys(periods.label(p, timing.frequency) for p in starts))
 
 
 def _interval(results: Results, row: Row) -> str:

@@ -26,6 +26,7 @@ from reformeval.tables._table import Table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_ROWS = 150
+MOST_DONORS = 60
 MOST_LEFT_OUT = 30
 
 
@@ -53,6 +54,7 @@ class OutcomePart:
     table: Markup
     steps: Markup | None = None
     contrasts: Markup | None = None
+    cohorts: Markup | None = None
 
 
 @dataclass
@@ -112,12 +114,13 @@ def content(
         "inference_table": shown.get("inference"),
         "window": _window(spec),
         "treated": results.treated_name,
-        "donors": listed([results.unit_labels[unit] for unit in results.donors]),
+        "donors": _donors(results),
         "donor_count": len(results.donors),
         "left_out": _left_out(results),
         "populations": _populations(spec),
         "groups": [group_label(spec, group) for group in spec.groups],
         "sample_flow": shown.get("sample_flow"),
+        "support": shown.get("support"),
         "calendar": _pictures(figures, results, ""),
         "outcomes": [_outcome(results, outcome, shown, figures) for outcome in spec.outcomes],
         "weights": [
@@ -151,6 +154,7 @@ def _outcome(
         table=shown[f"effects_{outcome.name}"],
         steps=shown.get(f"steps_{outcome.name}"),
         contrasts=shown.get(f"contrasts_{outcome.name}"),
+        cohorts=shown.get(f"cohorts_{outcome.name}"),
     )
 
 
@@ -203,6 +207,15 @@ def _window(spec: ReportSpec) -> str:
         last=periods.label(timing.last, timing.frequency),
         periods=numbers.periods(len(timing.periods) - len(timing.dropped), timing.frequency),
     )
+
+
+def _donors(results: Results) -> str:
+    """Names of the donors; of very many the first and how many more."""
+    names = [results.unit_labels[unit] for unit in results.donors]
+    more = len(names) - MOST_DONORS
+    if more > 1:
+        names = [*names[:MOST_DONORS], say("report.data.more", n=numbers.count(more))]
+    return listed(names)
 
 
 def _left_out(results: Results) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from reformeval import periods
 from reformeval.report import numbers
 from reformeval.report.results import (
     Results,
@@ -22,7 +23,11 @@ CSV = [
     "ci_high", "ci_level", "p_value", "p_value_floor", "inference", "status", "reason", "n_treated",
     "n_donors", "n_pre", "n_post", "n_persons", "baseline", "truth", "minimum_detectable",
     "verdict", "weights", "measured_in", "is_headline", "alternative", "p_adjusted", "versus",
+    "cohort",
 ]  # fmt: skip
+
+
+NAMES = {"att": "effects", "step": "steps", "cohort": "cohorts"}
 
 
 class _Reasons:
@@ -47,6 +52,11 @@ def whole_period(results: Results, outcome: str) -> Table:
 def by_step(results: Results, outcome: str) -> Table | None:
     """Effects of each step's window; None where the reform has one step."""
     return _build(results, outcome, "step") if len(results.spec.timing.steps) > 1 else None
+
+
+def by_cohort(results: Results, outcome: str) -> Table | None:
+    """Effects of each cohort over its periods since adoption; None where there are no cohorts."""
+    return _build(results, outcome, "cohort") if results.spec.timing.staggered else None
 
 
 def by_contrast(results: Results, outcome: str) -> Table | None:
@@ -84,9 +94,11 @@ def _with_both(results: Results, outcome: str, contrast: Contrast) -> list[tuple
     found: list[tuple[str, Row]] = []
     for estimator in results.spec.estimators:
         label = estimator.label
-        difference = _one(results, results.rows(outcome, contrast.name, label, "contrast"))
+        difference = _one_each(
+            results, results.rows(outcome, contrast.name, label, "contrast"), "contrast"
+        )
         for name in (contrast.group, contrast.versus) if difference else ():
-            for row in _one(results, results.rows(outcome, name, label, "att")):
+            for row in _one_each(results, results.rows(outcome, name, label, "att"), "att"):
                 found.append((words[name], row))
         found += [(say("table.effects.difference"), row) for row in difference]
     return found
@@ -99,7 +111,7 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
         lines = []
         for estimator in spec.estimators:
             rows = results.rows(outcome, group.name, estimator.label, estimand)
-            for row in _one(results, rows) if estimand == "att" else _one_a_step(results, rows):
+            for row in _one_each(results, rows, estimand):
                 used.append(row)
                 lines.append(_line(results, row, reasons))
         if lines:
@@ -114,10 +126,10 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
         say("table.effects.headline" if headline else "table.effects.exploratory"),
         say("table.effects.floor"),
     ]
-    if estimand == "step":
-        notes.insert(1, say("table.effects.steps"))
+    if estimand != "att":
+        notes.insert(1, say(f"table.effects.each_{estimand}"))
     return Table(
-        name=f"{'effects' if estimand == 'att' else 'steps'}_{outcome}",
+        name=f"{NAMES[estimand]}_{outcome}",
         title=say(f"table.effects.title_{estimand}", outcome=what.label),
         subtitle=say("table.effects.subtitle", measured_in=what.measured_in),
         columns=_columns(estimand, any(row["truth"] is not None for row in used)),
@@ -128,26 +140,26 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
     )
 
 
-def _one(results: Results, rows: list[Row]) -> list[Row]:
-    row = best(rows, results.preferred)
-    return [] if row is None else [row]
-
-
-def _one_a_step(results: Results, rows: list[Row]) -> list[Row]:
-    found = []
-    for step in results.spec.timing.steps:
-        row = best([row for row in rows if row["step"] == step.id], results.preferred)
-        if row is not None:
-            found.append(row)
-    return found
+def _one_each(results: Results, rows: list[Row], estimand: str) -> list[Row]:
+    """Give the best row, or of steps and cohorts that of each."""
+    timing = results.spec.timing
+    wanted: dict[str, tuple[object, ...]] = {
+        "step": tuple(step.id for step in timing.steps),
+        "cohort": timing.adoptions,
+    }
+    parts = [rows]
+    if estimand in wanted:
+        parts = [[row for row in rows if row[estimand] == one] for one in wanted[estimand]]
+    found = (best(part, results.preferred) for part in parts)
+    return [row for row in found if row is not None]
 
 
 def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
-    which = {"step": ["step"], "contrast": ["group"]}.get(estimand, [])
+    which = {"step": ["step"], "cohort": ["cohort"], "contrast": ["group"]}.get(estimand, [])
     keys = ["estimator", *which, "inference", "estimate",
             "interval", "level", "p", "floor", "truth", "baseline", "detectable", "donors",
             "note"]  # fmt: skip
-    left = {"estimator", "step", "group", "inference", "note"}
+    left = {"estimator", "step", "cohort", "group", "inference", "note"}
     return tuple(
         Column(key, say(f"table.column.{key}"), key not in left)
         for key in keys
@@ -164,6 +176,7 @@ def _line(results: Results, row: Row, reasons: _Reasons, group: str = "") -> Lin
         "estimator": _estimator(results, row),
         "step": steps.get(row["step"], ""),
         "group": group,
+        "cohort": _cohort(results, row),
         "estimate": numbers.number(row["estimate"], decimals),
         "interval": numbers.interval(row["ci_low"], row["ci_high"], decimals)
         if shown
@@ -180,6 +193,11 @@ def _line(results: Results, row: Row, reasons: _Reasons, group: str = "") -> Lin
         "note": reasons.mark(row["reason"]),
     }  # fmt: skip
     return Line(cells, strong=bool(row["is_headline"]), muted=not shown)
+
+
+def _cohort(results: Results, row: Row) -> str:
+    at = row["cohort"]
+    return "" if at is None else periods.label(at, results.spec.timing.frequency)
 
 
 def _estimator(results: Results, row: Row) -> str:

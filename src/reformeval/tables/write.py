@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reformeval.report.results import Results
-from reformeval.tables import _table, checks, effects, inference, sample_flow, weights
+from reformeval.tables import _table, checks, effects, inference, sample_flow, support, weights
 from reformeval.tables._table import Table
 
 
@@ -17,9 +17,15 @@ def build_tables(results: Results) -> dict[str, Table]:
     for outcome in spec.outcomes:
         tables.append(effects.whole_period(results, outcome.name))
         tables.append(effects.by_step(results, outcome.name))
+        tables.append(effects.by_cohort(results, outcome.name))
         tables.append(effects.by_contrast(results, outcome.name))
     tables += [weights.build(results, estimator.label) for estimator in spec.estimators]
-    tables += [inference.build(results), sample_flow.build(results), checks.build(results)]
+    tables += [
+        inference.build(results),
+        support.build(results),
+        sample_flow.build(results),
+        checks.build(results),
+    ]
     return {table.name: table for table in tables if table is not None}
 
 
