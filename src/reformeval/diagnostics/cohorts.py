@@ -53,8 +53,9 @@ def _judge(design: Design, own: list[Support]) -> tuple[_rows.Verdict, str]:
         f"{_rows.counted(len(before), 'period')} before and {len(after)} after; "
         f"{_rows.counted(first.never, 'donor')} never adopt{_s(first.never)}"
     )
-    if counts and max(counts):
-        text += f", and {max(counts)} to {min(counts)} others have not adopted yet"
+    most, least = max(counts, default=0), min(counts, default=0)
+    if most:
+        text += f", and {most} to {least} others have not adopted yet"
     if not after or not before:
         return "fail", f"{text}. Nothing can be estimated of it."
     if all(one.never + one.not_yet == 0 for one in after):
