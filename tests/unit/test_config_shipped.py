@@ -18,7 +18,13 @@ from reformeval.config.models import SOURCE_KINDS
 from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Population, from_json, to_json
 
 ROOT = Path(__file__).parents[2]
-REFORMS = ["bergen_2020", "california_1989", "finnmark_kindergarten_2023", "neuchatel_2002"]
+REFORMS = [
+    "bergen_2020",
+    "california_1989",
+    "finnmark_kindergarten_2023",
+    "minimum_wage_2004",
+    "neuchatel_2002",
+]
 
 
 @pytest.fixture(scope="module")

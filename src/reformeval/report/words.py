@@ -100,8 +100,9 @@ def _lead(results: Results, row: Row) -> str:
         among = contrast_label(spec, Contrast(row["group"], row["versus"]))
     rounded = round(row["estimate"], results.decimals[row["outcome"]])
     way = "same" if rounded == 0 else "higher" if rounded > 0 else "lower"
+    key = f"headline.staggered.{way}" if spec.timing.staggered else f"headline.{way}"
     return say(
-        f"headline.{'staggered.' if spec.timing.staggered else ''}{way}",
+        key,
         outcome=outcome.label
         if not group.terms
         else say("headline.among", outcome=outcome.label, group=among),
