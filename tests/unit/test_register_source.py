@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from reformeval.config import loader
 from reformeval.errors import UserError
 from reformeval.register.groups import RegisterGroup
+from reformeval.sources._register_keys import OUTCOMES
 from reformeval.sources.register import RegisterSource
 
 BASE: dict[str, Any] = {
@@ -91,14 +92,21 @@ def test_what_cannot_be_is_told(changes: dict[str, Any], told: str) -> None:
 
 
 def test_outcomes_are_those_that_the_files_can_give() -> None:
-    assert source().outcome_names() >= {"employed", "benefit", "spell_months"}
-    assert source(earnings=None).outcome_names() == {
-        "recipients", "recipients_per_1000", "benefit", "spell_months", "months_received",
-        "months_received_next", "months_to_exit", "entry_rate", "exit_rate", "reentry_rate",
-    }  # fmt: skip
-    assert "benefit" not in source(assistance=None).outcome_names()
-    ready = {"person_months": {}, "population": None, "assistance": None, "earnings": None}
-    assert "employed" in source(**ready).outcome_names()
+    work = {"employed", "earnings", "earnings_real", "hours"}
+    cpi = {"file": "cpi.csv", "period": "month", "value": "index", "base": "2020"}
+    assert source(cpi=cpi).outcome_names() == set(OUTCOMES)
+    assert source(cpi=cpi, earnings=None).outcome_names() == set(OUTCOMES) - work
+    assert source(cpi=cpi, assistance=None).outcome_names() == work
+    ready = {"population": None, "assistance": None, "earnings": None, "cpi": cpi}
+    assert source(person_months={}, **ready).outcome_names() == set(OUTCOMES)
+    without = {"columns": {"hours": None, "benefit": None}}
+    absent = set(OUTCOMES) - source(person_months=without, **ready).outcome_names()
+    assert absent == {"hours", "benefit", "benefit_real"}
+
+
+def test_only_residents_are_known_without_assistance() -> None:
+    assert "prior_recipients" in source().populations()
+    assert source(assistance=None).populations() == {"residents"}
 
 
 def test_expressions_may_name_what_linking_adds() -> None:

@@ -16,7 +16,7 @@ from reformeval import periods
 from reformeval.register.columns import COLUMNS, LINKED, Kind
 from reformeval.register.groups import RegisterGroup
 from reformeval.register.link_rules import EmployedRule, LinkRules, ResidenceRule
-from reformeval.sources._register_keys import RegisterModel
+from reformeval.sources._register_keys import OUTCOMES, RegisterModel
 from reformeval.sources.raw.models import (
     EarningsFiles,
     ExitFiles,
@@ -25,11 +25,21 @@ from reformeval.sources.raw.models import (
     RawFiles,
     ResidenceFiles,
     SnapshotFiles,
+    named,
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 _FORMS = ("population", "residence_spells", "exits", "assistance", "earnings", "person_months")
-_FROM_CASES = frozenset({"recipients", "recipients_per_1000", "benefit", "spell_months"})
+# Columns of the register that outcomes are made from, beside receipt.
+_MADE_FROM = {
+    "benefit": "benefit",
+    "benefit_real": "benefit",
+    "employed": "employed",
+    "earnings": "earnings",
+    "earnings_real": "earnings",
+    "hours": "hours",
+}
+_FROM_CASES = frozenset({"recipient", "benefit"})
 _FROM_JOBS = frozenset({"employed", "earnings", "hours"})
 
 
@@ -203,11 +213,18 @@ class RegisterSource(RegisterModel):
 
     def outcome_names(self) -> frozenset[str]:
         """Outcomes that the files have what they are made from."""
-        absent: frozenset[str] = frozenset()
-        if self.person_months is None:
-            absent |= frozenset() if self.assistance else _FROM_CASES
-            absent |= frozenset() if self.earnings else _FROM_JOBS
-        return super().outcome_names() - absent
+        absent = self._absent()
+        return super().outcome_names() - {
+            name for name in OUTCOMES if _MADE_FROM.get(name, "recipient") in absent
+        }
+
+    def _absent(self) -> frozenset[str]:
+        """Columns of the register that no file tells."""
+        if self.person_months is not None:
+            told = named(self.person_months.columns)
+            return (_FROM_CASES | _FROM_JOBS) - told.keys()
+        cases = frozenset() if self.assistance else _FROM_CASES
+        return cases | (frozenset() if self.earnings else _FROM_JOBS)
 
     def columns(self) -> dict[str, Kind]:
         """Columns of the register that an expression may name, with the kind of their values."""
@@ -218,8 +235,9 @@ class RegisterSource(RegisterModel):
         return {name: tuple(group.values) for name, group in self.groups.items()}
 
     def populations(self) -> frozenset[str]:
-        """Kinds of population that a reform may ask for."""
-        return frozenset({"residents", "current_recipients", "prior_recipients"})
+        """Kinds of population that a reform may ask for: all but residents need assistance."""
+        chosen = {"current_recipients", "prior_recipients", "entrants"}
+        return frozenset({"residents"} | (set() if "recipient" in self._absent() else chosen))
 
     def unit_labels(self) -> dict[str, str] | None:
         """Names of the municipalities by code; None where none are given."""
