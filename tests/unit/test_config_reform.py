@@ -326,7 +326,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "option": (
         "did: {}",
         "did: {wieghts: equal}",
-        "21: `estimators.did.wieghts`: unknown option 'wieghts'; this method has no options",
+        "21: `estimators.did.wieghts`: unknown option 'wieghts'; the options are: trends",
     ),
     "option value": (
         "method: synthetic_control",

@@ -72,6 +72,14 @@ def estimated(
     document: Document, label: str, estimator: Estimator, keys: Mapping[str, Any]
 ) -> None:
     """Ask that an estimator's outcomes are the reform's and that the headline is among them."""
+    headline: Headline | None = keys.get("headline")
+    if headline and headline.estimator == label and "trends" in estimator.options:
+        document.add(
+            ("estimators", label, "trends"),
+            f"`{dotted(('estimators', label, 'trends'))}`: an estimate with trends of units is a "
+            "sensitivity and no headline: a trend takes up part of an effect that grows",
+            "give it a label of its own, e.g. did_trends: {method: did, trends: unit}",
+        )
     if estimator.outcomes is None or "outcomes" not in keys:
         return
     path: Path = ("estimators", label, "outcomes")
@@ -82,7 +90,6 @@ def estimated(
                 f"`{dotted((*path, i))}`: the reform has no outcome '{name}'",
                 did_you_mean(name, keys["outcomes"]),
             )
-    headline: Headline | None = keys.get("headline")
     if headline and headline.estimator == label and headline.outcome not in estimator.outcomes:
         document.add(
             path,

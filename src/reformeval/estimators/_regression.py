@@ -16,7 +16,9 @@ _AGREEMENT = 1e-10
 _AGREEMENT_POISSON = 1e-8  # of a logarithm: where iterated least squares stop
 
 
-def own_row(block: Design, regressors: Floats, kept: Bools, expected: Floats) -> Floats:
+def own_row(
+    block: Design, regressors: Floats, kept: Bools, expected: Floats, trends: bool = False
+) -> Floats:
     """Cluster covariance (CRV1 by unit) of the reform's coefficients, series by series.
 
     Parameters
@@ -29,6 +31,10 @@ def own_row(block: Design, regressors: Floats, kept: Bools, expected: Floats) ->
         (periods,) periods in the regression.
     expected
         (series, regressors) coefficients from the closed form.
+    trends
+        Whether every unit has a linear trend. Outcome and regressors are then residuals on unit's
+        constants and trends, which gives the same coefficients and scores, and the trends of all
+        units but one, which the periods have, count in K.
 
     Returns
     -------
@@ -47,9 +53,11 @@ def own_row(block: Design, regressors: Floats, kept: Bools, expected: Floats) ->
             units = weights > 0
             centred = block.y[s][units][:, kept] - block.y[s][units][:, kept].mean()
             scale = float(centred.std()) or 1.0
-            found, covariance = _feols(
-                centred / scale, regressors[:, units][:, :, kept], weights[units]
-            )
+            y, x = centred / scale, regressors[:, units][:, :, kept]
+            if trends:
+                y, x = _detrended(y, kept), _detrended(x, kept)
+            more = len(y) - 1 if trends else 0
+            found, covariance = _feols(y, x, weights[units], more)
             gap = float(np.abs(found * scale - expected[s]).max())
             if not gap <= _AGREEMENT * float(np.abs(block.y[s][units][:, kept]).max()):
                 label = f"{block.series[s].outcome}, {block.series[s].group}"
@@ -117,8 +125,20 @@ def _factor(shape: tuple[int, ...], regressors: int) -> float:
     return (n - 1) / (n - k) if n > k else float("nan")
 
 
-def _feols(y: Floats, regressors: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Coefficients and CRV1 covariance with unit and period effects."""
+def _detrended(values: Floats, kept: Bools) -> Floats:
+    """Residuals of each unit's values (..., kept periods) on a constant and time."""
+    time = np.flatnonzero(kept).astype(np.float64)
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(len(time)), time - time.mean()]))
+    return np.asarray(values - (values @ basis) @ basis.T)
+
+
+def _feols(
+    y: Floats, regressors: Floats, weights: Floats, projected: int = 0
+) -> tuple[Floats, Floats]:
+    """Coefficients and CRV1 covariance with unit and period effects.
+
+    ``projected`` further coefficients were taken out of both sides beforehand.
+    """
     import pyfixest  # two to four seconds, so only where it is used
 
     names = [f"x{i}" for i in range(len(regressors))]
@@ -134,5 +154,5 @@ def _feols(y: Floats, regressors: Floats, weights: Floats) -> tuple[Floats, Floa
     coefficients = model.coef()
     if list(coefficients.index) != names:
         raise RuntimeError("pyfixest left out a regressor as collinear")
-    factor = _factor(y.shape, len(names))
+    factor = _factor(y.shape, len(names) + projected)
     return np.asarray(coefficients, dtype=np.float64), np.asarray(model._vcov) * factor
