@@ -66,6 +66,12 @@ SOURCE_DATA: Schema = {
     "unit": pl.String,
     "message": pl.String,
 }
+DOSE: Schema = {
+    "unit": pl.String,
+    "period": pl.Date,
+    "group": pl.String,
+    "value": pl.Float64,
+}
 PATHS: Schema = {
     "outcome": pl.String,
     "group": pl.String,

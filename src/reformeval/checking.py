@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reformeval import periods
 from reformeval.config import loader, resolve
 from reformeval.errors import Problem, UserError, did_you_mean
 from reformeval.sources.register import RegisterSource
+
+if TYPE_CHECKING:
+    from reformeval.panel.result import PanelResult
 
 _KEY = re.compile(r"`([\w.]+)`")
 _SOURCE_KEY = re.compile(r"config key:? ([^();,]+)")
@@ -154,7 +158,7 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         inputs = [path, *(other for other in others if other)]
         spec = with_adopted(PanelJob(slice_, spec), inputs)
         result = build(PanelJob(slice_, spec), *inputs)
-        problems = validate(result, spec, study.source)
+        problems = validate(result, spec, study.source) or _dose(config, study, result)
     except UserError as error:
         problems = error.problems
     if problems:
@@ -168,6 +172,22 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         f"{first} to {last}, adopted "
         f"{since}{periods.label(timing.adoption, timing.frequency)}"
     )
+    return []
+
+
+def _dose(config: loader.Config, study: resolve.Study, result: PanelResult) -> list[Problem]:
+    """Read the file of doses as the run will; it may come later than the data."""
+    path = loader.dose_file(study, config.root)
+    if path is None or not path.is_file():
+        return []
+    from reformeval.panel.dose import read
+    from reformeval.panel.units import members
+
+    spec = resolve.dose_spec(study)
+    try:
+        read(path, spec.dose, spec.timing, members(result.units), spec.groups)
+    except UserError as error:
+        return error.problems
     return []
 
 

@@ -63,6 +63,9 @@ class Design:
     persons
         Per series the sums over persons by unit and period, for estimators with person effects;
         None where nobody asked for them.
+    dose
+        How much of the reform a unit had, shaped as ``y`` and in the unit that effects are given
+        for; NaN for series without a dose. None where nobody asked for it.
     """
 
     y: Floats
@@ -77,6 +80,7 @@ class Design:
     unit_weights: Floats
     steps: tuple[Step, ...]
     persons: tuple[Sums, ...] | None = None
+    dose: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.series), len(self.units), len(self.periods))
@@ -86,6 +90,8 @@ class Design:
             raise ValueError("adopted must be (units,) and excluded (periods,)")
         if self.unit_weights.shape != shape[:2]:
             raise ValueError(f"unit_weights must have shape {shape[:2]}")
+        if self.dose is not None and self.dose.shape != shape:
+            raise ValueError(f"dose must have shape {shape}")
         if self.persons is not None and [one.moment.shape for one in self.persons] != [
             shape[1:] for _ in self.series
         ]:
@@ -257,6 +263,7 @@ class Design:
             persons=None
             if self.persons is None
             else tuple(self.persons[s].select(units) for s in series),
+            dose=None if self.dose is None else self.dose[grid],
         )
 
 
@@ -316,6 +323,17 @@ def from_panel(
         unit_weights=_unit_weights(y, n, series, timing, weights),
         steps=timing.steps,
     )
+
+
+def with_dose(design: Design, dose: pl.DataFrame, per: float) -> Design:
+    """Give a design the doses of `artefacts.DOSE`, in units of ``per``.
+
+    A contrast's dose is that of its group less that of the other.
+    """
+    outcomes = pl.DataFrame({"outcome": list(dict.fromkeys(s.outcome for s in design.series))})
+    frame = dose.join(outcomes, how="cross")
+    found = cells(frame, "value", design.series, design.units, design.periods)
+    return replace(design, dose=found / per)
 
 
 def cells(

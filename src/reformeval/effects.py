@@ -20,6 +20,7 @@ from reformeval.spec import WeightKind
 
 VERDICTS = ("effect", "no_effect_beyond_smallest", "inconclusive")
 ESTIMANDS = ("att", "step", "event", "cohort", "catt", "dose", "contrast")
+WHOLE = ("att", "contrast", "dose")  # estimands over the whole period after the reform
 _SLACK = 1e-9
 
 
@@ -214,7 +215,7 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         "group": group,
         "versus": versus,
         "population": series.population or outcome.population.kind,
-        "measured_in": one.spec.unit or outcome.measured_in,
+        "measured_in": (one.spec.unit or "{}").replace("{}", outcome.measured_in),
         "estimator": one.spec.label,
         "weights": one.spec.weights,
         "n_treated": treated,
@@ -240,10 +241,14 @@ def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) ->
     counts = {}
     if design.staggered and estimand.kind != "att":
         counts = {"n_treated": int(chosen.any(axis=1).sum())}
-    contrast = design.series[s].contrast is not None and estimand.kind == "att"
+    kind: str = estimand.kind
+    if kind == "att" and one.spec.dose is not None:
+        kind = "dose"
+    elif kind == "att" and design.series[s].contrast is not None:
+        kind = "contrast"
     return {
         **counts,
-        "estimand": "contrast" if contrast else estimand.kind,
+        "estimand": kind,
         "step": estimand.step,
         "event_time": estimand.event_time,
         "cohort": estimand.cohort,
@@ -253,8 +258,13 @@ def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) ->
 
 
 def _truth(one: Estimated, s: int, effect: Floats, chosen: Bools) -> float:
-    """Mean of the true effect on cells, for methods of proportions in log points."""
+    """Mean of the true effect on cells, for methods of proportions in log points.
+
+    What a dose does by each unit of it is not known from the effect of all of it.
+    """
     design = one.design
+    if one.spec.dose is not None:
+        return float("nan")
     mean = treated_mean(design, s, effect, chosen)
     if one.spec.unit is None:
         return mean
@@ -357,13 +367,13 @@ def _trouble(design: Design, s: int, suppressed: Bools, min_persons: int) -> tup
 
 
 def _verdict(row: dict[str, Any], level: float) -> str | None:
-    """Say what the row shows about the effect, for the att and contrasts of it alone.
+    """Say what the row shows about the effect, for those over the whole period alone.
 
     ``inconclusive`` where the method cannot reject at 1 - level whatever the data; otherwise
     ``effect`` if it rejects no effect, ``no_effect_beyond_smallest`` if it rejects all effects of
     at least the smallest one of interest, and ``inconclusive`` if neither.
     """
-    if row["estimand"] not in ("att", "contrast") or row["status"] not in ("ok", "warn"):
+    if row["estimand"] not in WHOLE or row["status"] not in ("ok", "warn"):
         return None
     alpha = 1 - level + _SLACK
     if row["p_value_floor"] > alpha:

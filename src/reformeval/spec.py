@@ -34,6 +34,8 @@ PER_PERSONS = "persons"  # what an outcome may be counted per, besides another o
 # Methods that compare changes in proportion, so that units may differ in size, and the unit that
 # their effects are in, whatever the outcome's.
 PROPORTIONAL = {"poisson_did": "log points"}
+# Methods whose effects are those of a dose.
+PER_DOSE = ("dose",)
 # Methods whose estimate of a difference of groups is the difference of their estimates: that of one
 # regression in which everything is interacted with the group.
 SATURATED = ("did", "event_study")
@@ -276,6 +278,40 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Dose:
+    """Where it stands how much of the reform a unit had, and in what effects are given.
+
+    Attributes
+    ----------
+    file
+        In the data folder.
+    unit, start, value
+        Columns: codes of units, the period from which the value holds, the value.
+    groups
+        Group variables and the columns with their values.
+    measured_in
+        Unit of measurement of the dose.
+    per
+        Effects are those of this much of it.
+    """
+
+    file: str
+    unit: str
+    start: str
+    value: str
+    groups: tuple[tuple[str, str], ...] = ()
+    separator: str = ","
+    decimal: str = "."
+    measured_in: str = "NOK"
+    per: float = 1000.0
+
+    @property
+    def words(self) -> str:
+        """How much of it effects are given for."""
+        return f"{self.per:,.15g} {self.measured_in}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Which units may serve as donors.
 
@@ -370,6 +406,16 @@ class PanelSpec:
 
 
 @dataclass(frozen=True)
+class DoseSpec:
+    """What `build_dose` reads."""
+
+    reform: str
+    timing: Timing
+    dose: Dose
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
 class EstimateSpec:
     """What `estimate_effects` reads: one estimator label of one reform."""
 
@@ -383,11 +429,17 @@ class EstimateSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     contrasts: tuple[Contrast, ...] = ()
+    dose: Dose | None = None
 
     @property
     def unit(self) -> str | None:
-        """Unit of measurement of the method's effects; None: the outcome's own."""
-        return PROPORTIONAL.get(self.method)
+        """Unit of measurement of the method's effects; None: the outcome's own.
+
+        Where effects are per dose, ``{}`` in it stands for the outcome's.
+        """
+        return PROPORTIONAL.get(self.method) or (
+            f"{{}} per {self.dose.words}" if self.dose else None
+        )
 
 
 @dataclass(frozen=True)

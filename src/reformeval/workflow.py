@@ -30,7 +30,7 @@ from reformeval.register import bucket_names
 from reformeval.sources._register_keys import RegisterModel
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
-from reformeval.spec import AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
+from reformeval.spec import PER_DOSE, AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
 from reformeval.workflow_raw import RawPlan
 
 FIT_FILES = ("paths", "draws", "weights", "covariance")
@@ -187,6 +187,22 @@ class Plan:
         simulated = self.studies[wildcards.reform].source_name in self.simulated
         return [f"results/{wildcards.reform}/truth.parquet"] if simulated else []
 
+    def dose_file(self, wildcards: Wildcards) -> list[str]:
+        """Name the file with the doses of a reform."""
+        path = loader.dose_file(self.studies[wildcards.reform], self.config.root)
+        return [] if path is None else [str(path)]
+
+    def doses(self, wildcards: Wildcards) -> list[str]:
+        """Name the doses by unit and period, for a method whose effects are per dose."""
+        study = self.studies[wildcards.reform]
+        needed = resolve.estimate_spec(study, wildcards.label).dose is not None
+        return [f"results/{wildcards.reform}/dose.parquet"] if needed else []
+
+    def dose(self, wildcards: Wildcards) -> str:
+        """Slice of `build_dose`."""
+        spec = resolve.dose_spec(self.studies[wildcards.reform])
+        return to_json(replace(spec, timing=_bare(spec.timing)))
+
     def person_sums(self, wildcards: Wildcards) -> list[str]:
         """Name the sums over persons of every bucket, for a method with person effects."""
         study = self.studies[wildcards.reform]
@@ -261,6 +277,8 @@ class Plan:
         for label in study.reform.estimators:
             method = resolve.estimate_spec(study, label).method
             code[f"estimate_effects.{label}"] = _estimator_code(method)
+            if method in PER_DOSE:
+                code["build_dose"] = self.code("build_dose")(wildcards)
             if method in _discover.NEEDS_PERSONS:
                 code["sum_persons"] = self.code("sum_persons")(wildcards)
         code |= {rule: self.code(rule)(wildcards) for rule in self._register_rules(study)}

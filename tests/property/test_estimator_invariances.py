@@ -18,7 +18,7 @@ from reformeval.fit import Fit
 
 # persons and counts have invariances of their own
 METHODS = tuple(
-    m for m in _discover.methods() if m not in (*_discover.NEEDS_PERSONS, "poisson_did")
+    m for m in _discover.methods() if m not in (*_discover.NEEDS_PERSONS, "poisson_did", "dose")
 )
 REFERENCE = ("event_study", "callaway_santanna", "sun_abraham", "local_projections")
 few = settings(max_examples=12, deadline=None)

@@ -362,7 +362,6 @@ INFERENCE = {
     "empty": ("[]", "18: `inference`"),
 }
 RESERVED = {
-    "dose": ("anticipation: 3", "dose: {file: a.csv}", "10: `treatment.dose`"),
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
     "covariates": ("groups: [", "covariates: {}\ngroups: [", "18: `covariates`"),
     "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),

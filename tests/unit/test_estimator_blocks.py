@@ -12,7 +12,8 @@ from reformeval.assignments import in_space
 from reformeval.errors import UnsupportedError, UserError
 from reformeval.estimators import _blocks, _discover
 
-METHODS = tuple(m for m in _discover.methods() if m not in _discover.NEEDS_PERSONS)
+WITH_MORE = (*_discover.NEEDS_PERSONS, "dose")  # than a panel
+METHODS = tuple(m for m in _discover.methods() if m not in WITH_MORE)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,8 +1,9 @@
 # Points: what each estimator says about the reform and about every placebo.
 #
-# inputs:  results/<reform>/panel.parquet, units.parquet; for person effects also the register
-# outputs: results/<reform>/estimates/<label>/: paths, draws, weights, covariance
-# steps:   sum_persons (person effects only), once per bucket of the register ->
+# inputs:  results/<reform>/panel.parquet, units.parquet; for person effects also the register; for
+#          effects per dose the file of doses
+# outputs: results/<reform>/estimates/<label>/: paths, draws, weights, covariance; dose.parquet
+# steps:   build_dose (effects per dose only); sum_persons (person effects only), once per bucket of the register ->
 #          estimate_effects, once per estimator label, with all outcomes and groups
 
 
@@ -33,12 +34,32 @@ rule sum_persons:
         command("sum_persons")
 
 
+rule build_dose:
+    """Say how much of the reform every unit had in every period."""
+    input:
+        units=rules.build_panel.output.units,
+        file=plan.dose_file,
+    output:
+        dose="results/{reform}/dose.parquet",
+    log:
+        "logs/{reform}/build_dose.log",
+    benchmark:
+        "logs/{reform}/build_dose.tsv"
+    priority: 75
+    params:
+        spec=plan.dose,
+        code=plan.code("build_dose"),
+    shell:
+        command("build_dose")
+
+
 rule estimate_effects:
     """Fit one estimator to every outcome in every group, for all assignments at once."""
     input:
         panel=rules.build_panel.output.panel,
         units=rules.build_panel.output.units,
         persons=plan.person_sums,
+        dose=plan.doses,
     output:
         paths="results/{reform}/estimates/{label}/paths.parquet",
         draws="results/{reform}/estimates/{label}/draws.parquet",

@@ -196,6 +196,12 @@ def adoption_file(study: Study, root: Path | str = ".") -> Path | None:
     return data_dir(study.settings, root) / table.file
 
 
+def dose_file(study: Study, root: Path | str = ".") -> Path | None:
+    """Return the file with the doses of a reform; None where it has none."""
+    dose = resolve.dose(study)
+    return None if dose is None else data_dir(study.settings, root) / dose.file
+
+
 def geography_file(settings: Settings, root: Path | str = ".") -> Path:
     """Return the file with the changes of units over time."""
     return data_dir(settings, root) / settings.geography_file
@@ -223,6 +229,7 @@ def left_out(config: Config) -> dict[str, str]:
         missing = absent(study.source, config.settings, config.root)
         index = cpi_file(study, config.root)
         adoption = adoption_file(study, config.root)
+        dose = dose_file(study, config.root)
         if missing:
             where = whence(study.source_name, study.source)
             out[name] = f"reformeval: {name} left out: {missing}; {where}"
@@ -232,6 +239,9 @@ def left_out(config: Config) -> dict[str, str]:
         elif adoption is not None and not adoption.is_file():
             where = "it says when units adopt (treatment.adoption.file)"
             out[name] = f"reformeval: {name} left out: {adoption} is not there; {where}"
+        elif dose is not None and not dose.is_file():
+            where = "it has the doses of the reform (treatment.dose.file)"
+            out[name] = f"reformeval: {name} left out: {dose} is not there; {where}"
         else:
             path = geography_needed(study, config.root)
             lacking = [part for part in files.parts(path) if not part.is_file()] if path else []

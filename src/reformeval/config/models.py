@@ -163,6 +163,28 @@ class Step(ConfigModel):
     label: Text | None = Field(None, description="words for figures; default: the id")
 
 
+class Dose(ConfigModel):
+    """How much of the reform a unit had, as a file of dated values says it."""
+
+    file: Text = Field(description="CSV file in the data folder: dated values by unit")
+    unit: Text = Field(
+        description="column with units' codes; blank: all units without rows of their own"
+    )
+    start: Text = Field(
+        alias="from", description="column with the period from which a value holds, to the next"
+    )
+    value: Text = Field(description="column with the value")
+    groups: dict[Name, Text] = Field(
+        {}, description="group variables and the columns with their values; blank: all values"
+    )
+    separator: Annotated[str, StringConstraints(min_length=1, max_length=1)] = Field(
+        ",", description="what stands between the cells of the file"
+    )
+    decimal: Literal[".", ","] = Field(".", description="decimal mark of the values")
+    measured_in: Text = Field("NOK", description="unit of measurement of the dose")
+    per: float = Field(1000.0, gt=0, description="effects are those of this much of the dose")
+
+
 class Adoption(ConfigModel):
     """When each unit adopts, where units adopt in periods of their own (staggered reforms)."""
 
@@ -200,8 +222,6 @@ class Adoption(ConfigModel):
 class Treatment(ConfigModel):
     """Who adopts the reform and when: units and steps, or adoption."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("dose",)
-
     units: tuple[Text, ...] = Field((), description="codes of the treated units, in quotes")
     steps: tuple[Step, ...] = Field(
         (), description="the dated ledger, in order; the first step is adoption"
@@ -213,6 +233,9 @@ class Treatment(ConfigModel):
     )
     anticipation: int = Field(
         0, ge=0, description="periods before adoption kept out of the reference and the fit"
+    )
+    dose: Dose | None = Field(
+        None, description="how much of it units had: {file, unit, from, value}, for method dose"
     )
 
 

@@ -131,6 +131,22 @@ def timing(study: Study) -> spec.Timing:
     )
 
 
+def dose(study: Study) -> spec.Dose | None:
+    """Say where the doses are; None where the reform has none."""
+    given = study.reform.treatment.dose
+    if given is None:
+        return None
+    return spec.Dose(**given.model_dump() | {"groups": tuple(given.groups.items())})
+
+
+def dose_spec(study: Study) -> spec.DoseSpec:
+    """Give what `build_dose` reads."""
+    found = dose(study)
+    assert found is not None  # only reforms with a dose have this job
+    groups = expand_groups(study.reform.groups, study.group_values)
+    return spec.DoseSpec(study.name, timing(study), found, groups)
+
+
 def comparison(study: Study) -> spec.Comparison:
     """Which units may serve as donors."""
     given = study.reform.comparison
@@ -321,6 +337,7 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         options=_options(study, given),
         seed=study.settings.seed,
         contrasts=contrasts(study, given.method or label),
+        dose=dose(study) if (given.method or label) in spec.PER_DOSE else None,
     )
 
 

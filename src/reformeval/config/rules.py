@@ -10,6 +10,7 @@ from reformeval import discovery
 from reformeval.config import (
     resolve,
     rules_contrasts,
+    rules_dose,
     rules_persons,
     rules_population,
     rules_scale,
@@ -85,6 +86,7 @@ def check(
         unknown: dict[str, tuple[str, ...]] = dict.fromkeys(keys.get("mappings") or {}, ())
         _groups(document, keys.get("groups") or (), unknown | known, source)
         rules_contrasts.check(document, keys, unknown | known)
+        rules_dose.check(document, keys, unknown | known)
         _geography(document, keys.get("geography"), source)
 
 

@@ -1,7 +1,8 @@
 """Estimate every outcome in every group with one estimator, for the reform and all placebos.
 
-Inputs: ``panel.parquet`` and ``units.parquet``, and for methods with person effects the sums of
-every bucket. Outputs: the four files of a fit under ``estimates/<label>/``.
+Inputs: ``panel.parquet`` and ``units.parquet``; for methods with person effects the sums of every
+bucket, for methods whose effects are per dose ``dose.parquet``. Outputs: the four files of a fit
+under ``estimates/<label>/``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reformeval import fit_files, person_files
-from reformeval.artefacts import PANEL, UNITS, read_table
+from reformeval.artefacts import DOSE, PANEL, UNITS, read_table
 from reformeval.assignments import in_space
-from reformeval.design import from_panel
+from reformeval.design import from_panel, with_dose
 from reformeval.estimators import _discover
 from reformeval.jobs._cli import Call, log, run
 from reformeval.spec import EstimateSpec, from_json
@@ -20,7 +21,7 @@ from reformeval.spec import EstimateSpec, from_json
 def estimate_effects(call: Call) -> None:
     """Fit one estimator label of one reform."""
     spec = from_json(EstimateSpec, call.spec)
-    panel, units, *sums = call.inputs
+    panel, units, *more = call.inputs
     design = from_panel(
         read_table(panel, PANEL),
         read_table(units, UNITS),
@@ -30,8 +31,10 @@ def estimate_effects(call: Call) -> None:
         spec.weights,
         spec.contrasts,
     )
-    if sums:
-        design = replace(design, persons=person_files.read(sums, design))
+    if spec.dose is not None:
+        design = with_dose(design, read_table(call.one("dose.parquet"), DOSE), spec.dose.per)
+    elif more:
+        design = replace(design, persons=person_files.read(more, design))
     assignments = in_space(design, spec.seed)
     log.info(
         "%s: %d series, %d units, %d periods, %d assignments",

@@ -196,7 +196,7 @@ class Results:
     def headline(self) -> Row | None:
         """The headline's row of the effects, None if there is none."""
         rows = self.effects.filter(
-            pl.col("is_headline") & pl.col("estimand").is_in(["att", "contrast"])
+            pl.col("is_headline") & pl.col("estimand").is_in(["att", "contrast", "dose"])
         )
         return next(iter(rows.to_dicts()), None)
 
@@ -216,8 +216,9 @@ class Results:
 
     def att(self, outcome: str, group: str, estimator: str) -> Row | None:
         """Return the best row for an effect: a valid interval before a refused one."""
-        rows = self.rows(outcome, group, estimator, "att")
-        return best(rows or self.rows(outcome, group, estimator, "contrast"), self.preferred)
+        kinds = ("att", "dose", "contrast")
+        rows = (self.rows(outcome, group, estimator, kind) for kind in kinds)
+        return best(next(filter(None, rows), []), self.preferred)
 
     def rows(self, outcome: str, group: str, estimator: str, estimand: str) -> list[Row]:
         """Rows of the effects, in the order of the file; a contrast's group is its name."""

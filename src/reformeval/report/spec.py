@@ -103,9 +103,13 @@ class ReportSpec:
         return next(outcome for outcome in self.outcomes if outcome.name == name)
 
     def of_outcome(self, name: str) -> tuple[Estimator, ...]:
-        """Estimators of an outcome that can stand on one axis: in the unit of the first."""
+        """Estimators of an outcome that can stand on one axis.
+
+        They give effects in the outcome's unit or, where none does, in that of the first.
+        """
         using = [e for e in self.estimators if not e.outcomes or name in e.outcomes]
-        return tuple(e for e in using if e.unit == using[0].unit)
+        unit = None if any(e.unit is None for e in using) else using[0].unit
+        return tuple(e for e in using if e.unit == unit)
 
     @property
     def contrasts(self) -> tuple[Contrast, ...]:
@@ -115,7 +119,7 @@ class ReportSpec:
     def unit_of(self, name: str) -> str:
         """Give the unit of measurement of the effects that `of_outcome` gives."""
         unit = next((e.unit for e in self.of_outcome(name)), None)
-        return unit or self.outcome(name).measured_in
+        return (unit or "{}").replace("{}", self.outcome(name).measured_in)
 
     def labels_of(self, method: str) -> tuple[str, ...]:
         """Labels of the estimators that use a method, in order."""

@@ -111,6 +111,8 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
         lines = []
         for estimator in spec.estimators:
             rows = results.rows(outcome, group.name, estimator.label, estimand)
+            if estimand == "att":
+                rows = rows or results.rows(outcome, group.name, estimator.label, "dose")
             for row in _one_each(results, rows, estimand):
                 used.append(row)
                 lines.append(_line(results, row, reasons))
@@ -208,7 +210,10 @@ def _estimator(results: Results, row: Row) -> str:
 
 
 def _data(results: Results, outcome: str, estimand: str) -> pl.DataFrame:
-    rows = results.effects.filter((pl.col("outcome") == outcome) & (pl.col("estimand") == estimand))
+    estimands = ["att", "dose"] if estimand == "att" else [estimand]
+    rows = results.effects.filter(
+        (pl.col("outcome") == outcome) & pl.col("estimand").is_in(estimands)
+    )
     if estimand != "contrast":
         rows = rows.filter(pl.col("versus").is_null())
     return rows.select(CSV)
