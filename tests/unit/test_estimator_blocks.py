@@ -12,8 +12,8 @@ from reformeval.assignments import in_space
 from reformeval.errors import UnsupportedError, UserError
 from reformeval.estimators import _blocks, _discover
 
-WITH_MORE = (*_discover.NEEDS_PERSONS, "dose")  # than a panel
-METHODS = tuple(m for m in _discover.methods() if m not in WITH_MORE)
+APART = (*_discover.NEEDS_PERSONS, "dose", "poisson_did")  # need persons, doses, counts
+METHODS = tuple(m for m in _discover.methods() if m not in APART)
 
 
 @pytest.mark.parametrize("method", METHODS)
