@@ -19,7 +19,7 @@ from reformeval.artefacts import Schema, atomically, read_table, write_table
 from reformeval.panel import outcomes
 from reformeval.panel.outcomes import Measure
 from reformeval.panel.populations import Extract, Members, People, members
-from reformeval.panel.sums import Sums, merged
+from reformeval.panel.sums import Cells, Sums, merged
 from reformeval.register import expression_polars
 from reformeval.register.batches import Batch, month_start
 from reformeval.register.groups import RegisterGroup
@@ -135,10 +135,11 @@ class _Tally:
         self._extract, self._population = extract, population
         self._measures = outcomes.measures(wanted)
         self._values = {name: (*group.values, None) for name, group in extract.groups.items()}
+        # Periods last: the months of a person lie side by side, which is several times as fast.
         self._shape = (
             len(extract.units),
-            len(extract.timing.periods),
             *(len(values) for values in self._values.values()),
+            len(extract.timing.periods),
         )
         self._size = int(np.prod(self._shape))
         self._sums = Sums(self._size, [measure.column for measure in self._measures])
@@ -154,7 +155,7 @@ class _Tally:
         chosen = [*found.steps.values()][-1]
         few = 2 * np.count_nonzero(chosen) < len(chosen)
         cell = self._cell(people, found)
-        cell = cell[chosen] if few else np.where(chosen, cell, self._size)
+        cell = cell[chosen] if few else np.where(chosen, cell, cell.dtype.type(self._size))
         self._sums.count(cell)
         for measure in self._measures:
             values, there = values_of(people, measure)
@@ -171,26 +172,36 @@ class _Tally:
     def table(self) -> pl.DataFrame:
         """Cells with their keys."""
         cells, sums = self._sums.table()
-        unit, period, *classes = np.unravel_index(cells, self._shape)
+        unit, *classes, period = np.unravel_index(cells, self._shape)
         first = self._extract.number(self._extract.timing.first)
-        months = pl.Series([month_start(first + i) for i in range(self._shape[1])], dtype=pl.Date)
+        months = pl.Series([month_start(first + i) for i in range(self._shape[-1])], dtype=pl.Date)
         keys = {
-            "unit": pl.Series(self._extract.units, dtype=pl.String)[unit],
+            "unit": _coded(self._extract.units, unit),
             "period": months[period],
         }
         for (name, values), index in zip(self._values.items(), classes, strict=True):
-            keys[name] = pl.Series(values, dtype=pl.String)[index]
+            keys[name] = _coded(values, index)
         return pl.DataFrame(keys).hstack(sums)
 
-    def _cell(self, people: People, found: Members) -> NDArray[np.int64]:
+    def _cell(self, people: People, found: Members) -> Cells:
         """Cell of each row; of no meaning for rows that are not chosen."""
         first = self._extract.number(self._extract.timing.first)
-        cell = found.unit * self._shape[1]
-        cell += people.batch.month - first
-        for name, size in zip(self._values, self._shape[2:], strict=True):
+        cell: Cells
+        if self._size < np.iinfo(np.int32).max:  # half the memory to move
+            cell = found.unit.astype(np.int32)
+        else:
+            cell = found.unit.astype(np.int64)
+        for name, size in zip(self._values, self._shape[1:], strict=False):
             cell *= size
             cell += found.classes[name]
+        cell *= self._shape[-1]
+        cell += people.batch.month - first
         return cell
+
+
+def _coded(values: Sequence[str | None], index: NDArray[np.intp]) -> pl.Series:
+    """Values by index, as codes: sums of buckets are merged by them in a fraction of the time."""
+    return pl.Series(values, dtype=pl.Enum(sorted(filter(None, values))))[index]
 
 
 def values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

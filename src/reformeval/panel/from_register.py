@@ -9,6 +9,7 @@ number of buckets and any order of rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from reformeval.register.summary import summarise, together
 from reformeval.spec import Group, Outcome, PanelSpec
 
 Groups = Mapping[str, RegisterGroup]
+_CELL = ("group", "unit", "period")
 _KEY = ("unit", "period", "group", "outcome", "population")
 
 
@@ -75,26 +77,30 @@ def build(
     groups = _with_mappings(groups, spec)
     check(groups, spec, sources)
     held = held or Holdings(together(summarise(source) for source in sources))
-    counted = [count(source, held, groups, spec) for source in sources]
-    return assemble(held, counted, groups, spec, labels, prices)
+    return assemble(held, [count(sources, held, groups, spec)], groups, spec, labels, prices)
 
 
 def count(
-    source: Source,
+    register: Source | Sequence[Source],
     held: Holdings,
     groups: Groups,
     spec: PanelSpec,
     progress: Progress = lambda _: None,
 ) -> Counts:
-    """Count one bucket of a register.
+    """Count buckets of a register.
 
     Parameters
     ----------
+    register
+        One bucket, or several one after the other.
     held
         What the whole register holds: which units are kept hangs on it.
+    progress
+        Called with a line per batch.
     """
     part = extract(held, groups, spec)
-    batches = read(source, counts.columns(part.groups, spec.outcomes))
+    names = counts.columns(part.groups, spec.outcomes)
+    batches = chain.from_iterable(read(source, names) for source in _sources(register))
     return counts.count(batches, part, spec.outcomes, progress)
 
 
@@ -269,24 +275,26 @@ def _records(cells: pl.DataFrame, extract: Extract, spec: PanelSpec) -> tuple[Re
 def _panel(
     cells: pl.DataFrame, extract: Extract, spec: PanelSpec, prices: Prices | None
 ) -> pl.DataFrame:
-    """Every cell of the panel without suppression, sorted."""
-    parts = []
+    """Every cell of the panel without suppression, sorted by outcome, group, unit and period."""
     grid = _grid(extract, spec)
+    parts: dict[str, pl.DataFrame] = {}
     for index, population in enumerate(counts.populations(spec.outcomes)):
-        sums = _by_group(cells.filter(pl.col("population") == index), extract, spec)
-        parts += [
-            _outcome(grid, sums, outcome, extract, prices)
-            for outcome in spec.outcomes
-            if outcome.population == population
-        ]
-    return pl.concat(parts).sort("outcome", "group", "unit", "period")
+        mine = [outcome for outcome in spec.outcomes if outcome.population == population]
+        names = [measure.column for measure in outcomes.measures(mine)]
+        sums = _by_group(cells.filter(pl.col("population") == index), names, extract, spec)
+        filled = grid.join(sums, on=_CELL, how="left", maintain_order="left")
+        for outcome in mine:
+            parts[outcome.name] = _outcome(filled, outcome, extract, prices)
+    return pl.concat(parts[name] for name in sorted(parts))
 
 
 def _grid(extract: Extract, spec: PanelSpec) -> pl.DataFrame:
     """Every group, unit and period of the window, whether or not anybody is in it."""
+    groups = sorted(group.name for group in spec.groups)
+    units = sorted(extract.units)
     axes = {
-        "group": pl.Series([group.name for group in spec.groups], dtype=pl.String),
-        "unit": pl.Series(extract.units, dtype=pl.String),
+        "group": pl.Series(groups, dtype=pl.Enum(groups)),
+        "unit": pl.Series(units, dtype=pl.Enum(units)),
         "period": pl.Series(spec.timing.periods, dtype=pl.Date),
     }
     grid, *others = (pl.DataFrame({name: values}) for name, values in axes.items())
@@ -295,14 +303,18 @@ def _grid(extract: Extract, spec: PanelSpec) -> pl.DataFrame:
     return grid
 
 
-def _by_group(finest: pl.DataFrame, extract: Extract, spec: PanelSpec) -> pl.DataFrame:
+def _by_group(
+    finest: pl.DataFrame, names: Sequence[str], extract: Extract, spec: PanelSpec
+) -> pl.DataFrame:
     """Sum finest cells to the groups that the reform names."""
-    bare = finest.drop("population")
+    groups = pl.Enum(sorted(group.name for group in spec.groups))
+    parts = [f"{part}:{name}" for name in names for part in ("sum", "rest", "n")]
+    bare = finest.select("unit", "period", *extract.groups, *parts)
     return pl.concat(
         [
             merged(
                 [bare.filter(_belongs(group)).drop(list(extract.groups))], ["unit", "period"]
-            ).with_columns(pl.lit(group.name).alias("group"))
+            ).with_columns(pl.lit(group.name, groups).alias("group"))
             for group in spec.groups
         ]
     )
@@ -316,18 +328,14 @@ def _belongs(group: Group) -> pl.Expr:
 
 
 def _outcome(
-    grid: pl.DataFrame,
-    sums: pl.DataFrame,
-    outcome: Outcome,
-    extract: Extract,
-    prices: Prices | None,
+    filled: pl.DataFrame, outcome: Outcome, extract: Extract, prices: Prices | None
 ) -> pl.DataFrame:
     """All cells of one outcome, with value and persons."""
     known = _known(outcomes.measure(outcome), extract)
-    return grid.join(sums, on=["group", "unit", "period"], how="left").select(
-        "unit",
+    return filled.select(
+        pl.col("unit").cast(pl.String),
         "period",
-        "group",
+        pl.col("group").cast(pl.String),
         pl.lit(outcome.name).alias("outcome"),
         pl.lit(outcome.population.kind).alias("population"),
         pl.when(known).then(outcomes.value(outcome, prices)).alias("value"),

@@ -19,13 +19,14 @@ from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.panel.holdings import Holdings
 from reformeval.panel.spells import History
+from reformeval.register._loops import look_up
 from reformeval.register.batches import Batch, Flags
 from reformeval.register.groups import RegisterGroup
 from reformeval.spec import Population, Timing
 
 DEFAULT_SELECTION = 12
 DEFAULT_AFTER = 6
-Codes = NDArray[np.int64]
+Codes = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,7 @@ class People:
         if group.computed is None:
             index = {code: i for i, codes in enumerate(group.values.values()) for code in codes}
             return self._codes(group.column, index, none)
-        found = np.full(len(self.batch), none)
+        found = np.full(len(self.batch), none, dtype=np.int32)
         for value, conditions in group.computed.cases:
             fits = [self._codes(name, dict.fromkeys(codes, 1), 0) for name, codes in conditions]
             found[np.logical_and.reduce(fits) > 0] = [*group.values].index(value)
@@ -154,8 +155,9 @@ class People:
 
     def _codes(self, column: str, index: Mapping[str, int], other: int) -> Codes:
         values, rows = self.batch.codes(column)
-        table = np.array([index.get(value, other) if value else other for value in values])
-        return table.take(rows, mode="clip")
+        found = [index.get(value, other) if value else other for value in values]
+        codes: Codes = look_up(np.array(found, dtype=np.int32), rows, 0)
+        return codes
 
 
 def _window(timing: Timing) -> tuple[date, date]:
