@@ -317,7 +317,8 @@ class Comparison:
 
     ``largest`` keeps that many by persons in the last period before anticipation; ``units``
     names them; neither means all. ``exclude`` is applied first. ``later`` are donors that adopt
-    after the window: they stay donors, and are here so that a misspelt one is found. ``donors``
+    after the reform, and are here so that a misspelt one is found; those of them that do so inside
+    the window are in ``leaving``, with the period from which they are donors no more. ``donors``
     says for staggered reforms whether units that adopt later may be donors until they do.
     """
 
@@ -325,6 +326,7 @@ class Comparison:
     units: tuple[str, ...] | None = None
     exclude: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
+    leaving: tuple[tuple[str, date], ...] = ()
     donors: DonorRule = "never_treated"
 
 
@@ -430,6 +432,7 @@ class EstimateSpec:
     seed: int = 0
     contrasts: tuple[Contrast, ...] = ()
     dose: Dose | None = None
+    leaving: tuple[tuple[str, date], ...] = ()
 
     @property
     def unit(self) -> str | None:

@@ -216,8 +216,8 @@ CASES: dict[str, tuple[str, str, str]] = {
     ),
     "donor adopts inside": (
         "  largest: 24",
-        '  treated_from: {"1103": 2021-05}',
-        "12: `comparison.treated_from.1103`: donor '1103' adopts in 2021-05, inside the window",
+        '  treated_from: {"1103": 2020-03}',
+        "12: `comparison.treated_from.1103`: donor '1103' adopts in 2020-03, not after the reform",
     ),
     "unknown outcome": (
         "employed: {m",

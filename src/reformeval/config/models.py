@@ -257,7 +257,7 @@ class Comparison(ConfigModel):
     )
     exclude: Texts = Field((), description="codes of units that may not be donors")
     treated_from: dict[str, Period] = Field(
-        {}, description="donors that adopt after the window, with the period in which they do"
+        {}, description="donors that adopt later, with the period from which they are none"
     )
     within: Within | None = Field(
         None, description="triple difference: {group: family=with_children, against: ...}"

@@ -147,6 +147,17 @@ def dose_spec(study: Study) -> spec.DoseSpec:
     return spec.DoseSpec(study.name, timing(study), found, groups)
 
 
+def leaving(study: Study) -> tuple[tuple[str, date], ...]:
+    """Donors that adopt inside the window, with the period in which they do, in that order."""
+    window, given = timing(study), study.reform.comparison
+    found = [
+        (unit, periods.parse(start, window.frequency))
+        for unit, start in given.treated_from.items()
+        if unit not in given.exclude
+    ]
+    return tuple(sorted((p for p in found if p[1] <= window.last), key=lambda p: (p[1], p[0])))
+
+
 def comparison(study: Study) -> spec.Comparison:
     """Which units may serve as donors."""
     given = study.reform.comparison
@@ -155,6 +166,7 @@ def comparison(study: Study) -> spec.Comparison:
         given.units,
         given.exclude,
         tuple(given.treated_from),
+        leaving(study),
         given.donors or "never_treated",
     )
 
@@ -337,6 +349,7 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         options=_options(study, given),
         seed=study.settings.seed,
         contrasts=contrasts(study, given.method or label),
+        leaving=leaving(study),
         dose=dose(study) if (given.method or label) in spec.PER_DOSE else None,
     )
 

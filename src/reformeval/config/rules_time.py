@@ -10,6 +10,7 @@ from typing import Any
 from reformeval import periods
 from reformeval.config.models import Comparison, Estimator, Source, Step, Treatment, Window
 from reformeval.config.yaml_marks import Document, Path, dotted
+from reformeval.estimators import _discover
 from reformeval.periods import Frequency
 
 _FULL_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ].*)?")
@@ -40,7 +41,7 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
     dropped = reader.dropped(window, bounds) if window else set()
     starts = reader.steps(treatment, bounds) if treatment and treatment.steps else None
     if comparison:
-        reader.treated_from(comparison, bounds)
+        reader.treated_from(comparison, bounds, starts, keys.get("estimators") or {})
     if bounds and starts and treatment and starts == sorted(set(starts)):
         pre = reader.enough(bounds, dropped, starts, treatment.anticipation)
         reader.held_out(keys.get("estimators") or {}, pre)
@@ -179,7 +180,14 @@ class _Reader:
                 "list steps in order of date, one per date",
             )
 
-    def treated_from(self, comparison: Comparison, bounds: tuple[date, date] | None) -> None:
+    def treated_from(
+        self,
+        comparison: Comparison,
+        bounds: tuple[date, date] | None,
+        starts: list[date] | None,
+        estimators: Mapping[str, Estimator],
+    ) -> None:
+        """Ask that donors adopt after the reform, and that estimators can do without them then."""
         for unit, text in comparison.treated_from.items():
             path: Path = ("comparison", "treated_from", unit)
             try:
@@ -188,12 +196,23 @@ class _Reader:
             except ValueError:
                 self.document.add(path, *self._not_a_period(dotted(path), text))
                 continue
-            if bounds and period <= bounds[1] and unit not in comparison.exclude:
+            if not bounds or period > bounds[1] or unit in comparison.exclude:
+                continue
+            if starts and period <= starts[0]:
                 self.document.add(
                     path,
-                    f"`{dotted(path)}`: donor '{unit}' adopts in {text}, inside the window",
-                    f"exclude it, or end the window before {text}",
+                    f"`{dotted(path)}`: donor '{unit}' adopts in {text}, not after the reform",
+                    "exclude it: it is no donor in any period after adoption",
                 )
+            for label, estimator in estimators.items():
+                method = estimator.method or label
+                if method in _discover.methods() and method not in _discover.LETS_DONORS_LEAVE:
+                    self.document.add(
+                        path,
+                        f"`{dotted(path)}`: donor '{unit}' adopts in {text}, inside the window, "
+                        f"and {method} cannot do without a donor from some period on",
+                        f"exclude it, end the window before {text}, or take out {label}",
+                    )
 
     def enough(
         self, bounds: tuple[date, date], dropped: set[date], starts: list[date], anticipation: int

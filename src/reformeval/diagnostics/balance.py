@@ -20,10 +20,13 @@ _SHOWN = 8
 def check(evidence: Evidence) -> list[dict[str, Any]]:
     """One row per series."""
     design = evidence.design
+    leaving = {unit for one in evidence.spec.estimators for unit, _ in one.leaving}
     rows = []
     for s, series in enumerate(design.series):
         units, kept = design.usable(s)
-        dropped = [u for u, ok in zip(design.units, units, strict=True) if not ok]
+        dropped = [
+            u for u, ok in zip(design.units, units, strict=True) if not ok and u not in leaving
+        ]
         asked = int((~design.excluded).sum())
         lost = asked - int(kept.sum())
         size = (

@@ -9,6 +9,11 @@ from reformeval.errors import UserError
 
 NEEDS_PERSONS = ("person_event_study",)  # methods that are fitted to sums over a register's persons
 COMMON_WEIGHTS = ("common_sc",)  # methods that weigh donors for several outcomes at once
+# Methods whose effects are means over the periods after adoption, linear in their outcomes.
+LETS_DONORS_LEAVE = (
+    "did", "event_study", "synthetic_control", "demeaned_sc", "augmented_sc", "penalised_sc",
+    "common_sc",
+)  # fmt: skip
 
 
 def methods() -> tuple[str, ...]:

@@ -32,7 +32,7 @@ from reformeval.errors import UserError
 from reformeval.geography.moved import classification
 from reformeval.jobs._cli import Call, log, run
 from reformeval.jobs._source import PanelJob, prices, with_adopted
-from reformeval.panel.relative import relative, with_denominators
+from reformeval.panel.relative import relative, while_untreated, with_denominators
 from reformeval.panel.result import PanelResult
 from reformeval.panel.validate import validate
 from reformeval.provenance import sha256
@@ -92,7 +92,7 @@ def build(job: PanelJob, data: Path, *others: Path) -> PanelResult:
 
 
 def _scaled(job: PanelJob, built: PanelResult) -> PanelResult:
-    return replace(built, panel=relative(built.panel, job.panel))
+    return replace(built, panel=while_untreated(relative(built.panel, job.panel), job.panel))
 
 
 def _added_up(job: PanelJob, call: Call) -> PanelResult:

@@ -13,7 +13,7 @@ from reformeval import fit_files, person_files
 from reformeval.artefacts import DOSE, PANEL, UNITS, read_table
 from reformeval.assignments import in_space
 from reformeval.design import from_panel, with_dose
-from reformeval.estimators import _discover
+from reformeval.estimators import _discover, _leaving
 from reformeval.jobs._cli import Call, log, run
 from reformeval.spec import EstimateSpec, from_json
 
@@ -44,7 +44,10 @@ def estimate_effects(call: Call) -> None:
         len(design.periods),
         len(assignments),
     )
-    fit = _discover.load(spec.method).estimate(design, assignments, spec.options)
+    method = _discover.load(spec.method).estimate
+    here = {unit: start for unit, start in spec.leaving if unit in design.units}
+    leaves = [design.periods.index(start) for start in here.values()]
+    fit = _leaving.estimate(method, design, assignments, spec.options, leaves)
     fit_files.write(fit, design, call.outputs[0].parent)
 
 

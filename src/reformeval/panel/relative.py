@@ -58,6 +58,18 @@ def relative(panel: pl.DataFrame, spec: PanelSpec) -> pl.DataFrame:
     return pl.concat(parts).select(list(PANEL)).sort("outcome", "group", "unit", "period")
 
 
+def while_untreated(panel: pl.DataFrame, spec: PanelSpec) -> pl.DataFrame:
+    """Take out the values of donors from the period on in which they adopt themselves."""
+    adopted = pl.any_horizontal(
+        pl.lit(False),
+        *(
+            (pl.col("unit") == unit) & (pl.col("period") >= start)
+            for unit, start in spec.comparison.leaving
+        ),
+    )
+    return panel.with_columns(pl.when(~adopted).then("value").alias("value"))
+
+
 def _divided(cells: pl.DataFrame, panel: pl.DataFrame, outcome: Outcome) -> pl.DataFrame:
     if outcome.per == PER_PERSONS:
         below = cells.with_columns(below=pl.col("n_persons").cast(pl.Float64), hidden=False)
