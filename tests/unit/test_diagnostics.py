@@ -40,8 +40,9 @@ def _own(extra: pl.Expr, frame: pl.DataFrame, after: bool = False) -> pl.DataFra
 def test_every_check_speaks_and_keeps_the_contract(frame: pl.DataFrame, tmp_path: Path) -> None:
     table = _checks(tmp_path, frame)
     assert table.schema == pl.Schema(artefacts.CHECKS)
-    # No outcome here is in constant prices, no register was linked, and all adopt on one date.
-    silent = {"prices", "source_data", "choices", "cohorts", "goodman_bacon"}
+    # No outcome here is in constant prices, no register was linked, all adopt on one date, and
+    # no donor follows.
+    silent = {"prices", "source_data", "choices", "cohorts", "goodman_bacon", "leaving"}
     assert set(table["check"]) == set(discovery.names("diagnostics")) - silent
     assert set(table["check"]) == {
         "balance", "cell_size", "cell_size_variance", "ci_level", "conformal_joint",

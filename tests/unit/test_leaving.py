@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 from design_helpers import make_design, panel
+from evidence_helpers import assess_spec, evidence
+from evidence_helpers import panel as evidence_panel
 from table_helpers import grid, spec
 from table_helpers import panel as built
 from test_config_reform import BASE, changed, problems, project
@@ -17,6 +19,7 @@ from test_config_reform import BASE, changed, problems, project
 from reformeval.assignments import in_space
 from reformeval.config import loader, resolve
 from reformeval.design import Design
+from reformeval.diagnostics import balance, leaving
 from reformeval.estimators import _discover, _leaving
 from reformeval.panel.relative import while_untreated
 from reformeval.spec import Comparison
@@ -110,6 +113,18 @@ def test_values_of_a_donor_are_taken_out_from_then_on() -> None:
 
 
 NAMED = '  largest: 24\n  treated_from: {"1103": 2021-09, "5001": 2023-01, "0301": 2020-06}'
+
+
+def test_the_check_names_every_donor_that_leaves(tmp_path: Path) -> None:
+    base = assess_spec(("did",))
+    start = base.timing.steps[1].start
+    gone = (pl.col("unit") == "4605") & (pl.col("period") >= start)
+    cells = evidence_panel(units=9).with_columns(pl.when(~gone).then("value").alias("value"))
+    named = replace(base.estimators[0], leaving=(("4605", start),))
+    given = evidence(tmp_path, cells, replace(base, estimators=(named,)))
+    (row,) = leaving.check(given)
+    assert "Donor 4605 adopts in 2020-06 and is a donor until then" in row["message"]
+    assert all("4605" not in row["message"] for row in balance.check(given))
 
 
 def test_from_the_reform_file(tmp_path: Path) -> None:
