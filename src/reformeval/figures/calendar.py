@@ -17,7 +17,7 @@ from reformeval.report.texts import say
 from reformeval.spec import Timing
 
 MOST_ROWS = 60
-BEFORE, NEVER = "#bfd9ea", "#dedede"
+BEFORE, NEVER, LEFT_DONORS = "#bfd9ea", "#dedede", "#f6dcc6"
 STEPS = ("#D55E00", "#A63603", "#7F2704", "#5a1a02")
 LEFT = 1.75
 Span = tuple[date, date, str]
@@ -29,6 +29,9 @@ def draw(results: Results, figure: Planned) -> Figure:
     treated, donors = results.treated, results.donors
     folded = len(treated) + len(donors) > MOST_ROWS
     starts, names = _treated_rows(results, folded)
+    leaving = dict(results.spec.comparison.leaving)
+    rows = [_spans(timing, start) for start in starts]
+    rows += [_donor_spans(timing, None if folded else leaving.get(code)) for code in donors]
     names += (
         [say("figure.calendar.donors", n=len(donors))]
         if folded
@@ -44,13 +47,13 @@ def draw(results: Results, figure: Planned) -> Figure:
             *_time.reform_key(timing, marks=False),
             say("figure.calendar.left_out", n=left_out) if left_out else "",
         ],
-        key=_key(timing),
+        key=_key(timing, bool(leaving) and not folded),
         panel_height=row * len(names),
         left=LEFT,
     )
     ax = view.panels[0]
     for i in range(len(names)):
-        _row(ax, i, timing, starts[i] if i < len(starts) else None)
+        _row(ax, i, timing, rows[i])
     ax.set_ylim(len(names), 0)
     ax.set_yticks(np.arange(len(names)) + 0.5, names)
     ax.tick_params(axis="y", length=0, labelsize=min(8.5, row * 46))
@@ -77,7 +80,7 @@ def _treated_rows(results: Results, folded: bool) -> tuple[list[date], list[str]
     return [adopted[code] for code in codes], [results.unit_labels[code] for code in codes]
 
 
-def _key(timing: Timing) -> list[_layout.Handle]:
+def _key(timing: Timing, leaving: bool) -> list[_layout.Handle]:
     handles: list[_layout.Handle] = [_layout.swatch(BEFORE, say("figure.calendar.before"))]
     if timing.anticipation:
         handles.append(_layout.swatch(style.SHADE, say("figure.calendar.anticipation")))
@@ -86,16 +89,17 @@ def _key(timing: Timing) -> list[_layout.Handle]:
         text = say("figure.calendar.step", n=i + 1) if several else say("figure.calendar.reform")
         handles.append(_layout.swatch(STEPS[i % len(STEPS)], text))
     handles.append(_layout.swatch(NEVER, say("figure.calendar.donor")))
+    if leaving:
+        handles.append(_layout.swatch(LEFT_DONORS, say("figure.calendar.left_donors")))
     if timing.dropped:
         handles.append(_layout.swatch("white", say("figure.calendar.dropped"), "/////"))
     return handles
 
 
-def _row(ax: Axes, at: int, timing: Timing, start: date | None) -> None:
+def _row(ax: Axes, at: int, timing: Timing, spans: list[Span]) -> None:
     """Draw one unit's spans, then the dropped periods over them."""
     per, h = _time.PER_YEAR[timing.frequency], _time.half(timing)
-    never = [(timing.first, timing.last, NEVER)]
-    for first, stop, colour in never if start is None else _spans(timing, start):
+    for first, stop, colour in spans:
         count = periods.number(stop, timing.frequency) - periods.number(first, timing.frequency)
         if count >= 0:
             left = _time.year(first, timing) - h
@@ -105,6 +109,14 @@ def _row(ax: Axes, at: int, timing: Timing, start: date | None) -> None:
             [(_time.year(period, timing) - h, 1 / per)], (at + 0.07, 0.86), facecolor="white",
             edgecolor=style.MUTED, hatch="/////", linewidth=0,
         )  # fmt: skip
+
+
+def _donor_spans(timing: Timing, leaves: date | None) -> list[Span]:
+    """First and last period and colour of a donor, which may adopt itself."""
+    if leaves is None:
+        return [(timing.first, timing.last, NEVER)]
+    last = periods.shift(leaves, -1, timing.frequency)
+    return [(timing.first, last, NEVER), (leaves, timing.last, LEFT_DONORS)]
 
 
 def _spans(timing: Timing, start: date) -> list[Span]:
