@@ -103,17 +103,19 @@ def page(
     columns = n if n <= 3 else 2 if n == 4 else 3
     rows = ceil(n / columns)
     height = panel_height or {1: 3.9, 2: 3.0, 3: 2.5}.get(columns, 2.5) - 0.12 * (rows > 2)
+    labels = [textwrap.fill(label, {1: 98, 2: 46}.get(columns, 32)) for label in panel_titles]
+    more = 0.15 * max(label.count("\n") for label in labels)
     notes = textwrap.wrap(" ".join(s for s in footnote if s), 168)
     titles, subtitles = textwrap.wrap(title, 98), textwrap.wrap(subtitle, 132)
     above = 0.2 + 0.22 * len(titles) + 0.19 * len(subtitles)
-    top = above + (0.27 if key else 0.0) + (0.26 if n > 1 else 0.08)
+    top = above + (0.27 if key else 0.0) + (0.26 + more if n > 1 else 0.08)
     bottom = 0.52 + LINE * len(notes)
-    gap_x, gap_y = 0.62, 0.58
+    gap_x, gap_y = 0.62, 0.58 + more
     total = top + rows * height + (rows - 1) * gap_y + bottom
     figure = Figure(figsize=(style.WIDTH, total))
     width = (style.WIDTH - left - RIGHT - (columns - 1) * gap_x) / columns
     axes = []
-    for i, label in enumerate(panel_titles):
+    for i, label in enumerate(labels):
         row, column = divmod(i, columns)
         x = left + column * (width + gap_x)
         y = total - top - (row + 1) * height - row * gap_y

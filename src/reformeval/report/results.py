@@ -257,16 +257,19 @@ def best(rows: Sequence[Row], preferred: str) -> Row | None:
 
 
 def events(rows: list[Row], band: str) -> list[Row]:
-    """Rows of the event times of one band, of the method with the most valid inference."""
+    """Rows of the event times of one band, of the method that has most of them with an interval.
+
+    A method that only speaks of periods after adoption would hide those before.
+    """
     rows = [row for row in rows if row["band"] == band]
     methods = sorted({row["inference"] for row in rows}, key=lambda m: (m != "permutation", m))
 
-    def refused(method: str) -> int:
-        return sum(r["ci_low"] is None for r in rows if r["inference"] == method)
+    def shown(method: str) -> int:
+        return sum(r["ci_low"] is not None for r in rows if r["inference"] == method)
 
     if not methods:
         return []
-    chosen = min(methods, key=refused)
+    chosen = max(methods, key=shown)
     return sorted((r for r in rows if r["inference"] == chosen), key=lambda r: r["event_time"])
 
 

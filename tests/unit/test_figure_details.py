@@ -1,0 +1,38 @@
+"""What figures show of donors that adopt later, of long titles, and of event times."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from evidence_helpers import TIMING
+
+from reformeval.figures import _layout
+from reformeval.figures.calendar import LEFT_DONORS, NEVER, _donor_spans
+from reformeval.report.results import events
+
+
+def test_spans_of_a_donor() -> None:
+    assert _donor_spans(TIMING, None) == [(TIMING.first, TIMING.last, NEVER)]
+    assert _donor_spans(TIMING, date(2020, 6, 1)) == [
+        (TIMING.first, date(2020, 5, 1), NEVER),
+        (date(2020, 6, 1), TIMING.last, LEFT_DONORS),
+    ]
+
+
+def test_long_titles_of_panels_are_wrapped_and_short_ones_left() -> None:
+    long = "With children against without children, born abroad"
+    view = _layout.page("T", "S", ["All", "A", "B", "C", long], [])
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in view.panels]
+    assert titles[:4] == ["All", "A", "B", "C"]
+    assert titles[4].replace("\n", " ") == long
+    assert "\n" in titles[4]
+
+
+def test_event_times_before_the_reform_are_not_hidden_by_a_method_without_them() -> None:
+    def row(method: str, time: int, low: float | None) -> dict[str, object]:
+        return {"band": "pointwise", "inference": method, "event_time": time, "ci_low": low}
+
+    rows = [row("permutation", t, None if t == 1 else 0.0) for t in (-2, -1, 0, 1, 2)]
+    rows += [row("conformal", t, 0.0) for t in (0, 2)]
+    assert [r["event_time"] for r in events(rows, "pointwise")] == [-2, -1, 0, 1, 2]
+    assert {r["inference"] for r in events(rows, "pointwise")} == {"permutation"}
