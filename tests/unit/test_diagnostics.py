@@ -46,8 +46,8 @@ def test_every_check_speaks_and_keeps_the_contract(frame: pl.DataFrame, tmp_path
     assert set(table["check"]) == set(discovery.names("diagnostics")) - silent
     assert set(table["check"]) == {
         "balance", "cell_size", "cell_size_variance", "ci_level", "conformal_joint",
-        "equal_variance", "family", "noise_ratio", "pre_fit", "pre_trend", "rmspe_rank",
-        "selection", "survives",
+        "convex_hull", "equal_variance", "family", "noise_ratio", "pre_fit", "pre_trend",
+        "rmspe_rank", "selection", "survives",
     }  # fmt: skip
     assert set(table["verdict"]) <= {"pass", "warn", "fail", "info"}
     assert table["message"].null_count() == 0
