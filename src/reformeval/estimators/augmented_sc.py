@@ -111,15 +111,14 @@ def _penalties(paths: Floats, targets: Floats, allowed: Bools) -> Floats:
             "give the option penalty"
         )
     grids = np.array([_grid(paths[own]) for own in allowed])
-    squares = np.empty((periods, *grids.shape))
+    weights = np.empty((periods, *allowed.shape))
     for t in range(periods):
         kept = np.arange(periods) != t
-        weights = _simplex.solve_all(paths[:, kept], targets[:, kept], allowed)
-        for a, own in enumerate(allowed):
-            X, aim = _centred(paths[own], targets[a])
-            miss = aim - weights[a, own] @ X
-            change = _correction(X[:, kept], miss[kept], grids[a])
-            squares[t, a] = (miss[t] - change @ X[:, t]) ** 2
+        weights[t] = _simplex.solve_all(paths[:, kept], targets[:, kept], allowed)
+    squares = np.empty((periods, *grids.shape))
+    for a, own in enumerate(allowed):
+        X, aim = _centred(paths[own], targets[a])
+        squares[:, a] = _left_out(X, aim - weights[:, a, own] @ X, grids[a]) ** 2
     error = squares.mean(axis=0)
     spread = squares.std(axis=0, ddof=1) / np.sqrt(periods)
     best = error.argmin(axis=1)[:, None]
@@ -127,6 +126,21 @@ def _penalties(paths: Floats, targets: Floats, allowed: Bools) -> Floats:
     # grids fall, so the first within the bound is the largest
     first = (error <= bound).argmax(axis=1)[:, None]
     return np.asarray(np.take_along_axis(grids, first, 1)[:, 0])
+
+
+def _left_out(X: Floats, misses: Floats, penalties: Floats) -> Floats:
+    """(periods, penalties) what the correction misses in a period that it is fitted without.
+
+    Row t of ``misses`` is what the synthetic control fitted without t misses. The correction is a
+    ridge regression of it on the donors, whose error in t without t is (m − H m)_t / (1 − H_tt)
+    with H of all periods; I − H = V diag(λ / (s² + λ)) V' from the singular values of X.
+    """
+    donors, periods = X.shape
+    _, sizes, right = np.linalg.svd(X, full_matrices=donors < periods)
+    squares = np.zeros(periods)
+    squares[: len(sizes)] = sizes**2
+    rest = penalties / (squares[:, None] + penalties)
+    return np.asarray(((misses @ right.T) * right.T) @ rest / (right.T**2 @ rest))
 
 
 def _grid(donors: Floats) -> Floats:
