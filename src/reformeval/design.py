@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reformeval import periods
 from reformeval.errors import UnsupportedError
 from reformeval.periods import Frequency
-from reformeval.spec import Contrast, Step, Timing, WeightKind
+from reformeval.spec import Contrast, Covariate, Step, Timing, WeightKind
 
 if TYPE_CHECKING:
     from reformeval.register.person_effects import Sums
@@ -66,6 +66,9 @@ class Design:
     dose
         How much of the reform a unit had, shaped as ``y`` and in the unit that effects are given
         for; NaN for series without a dose. None where nobody asked for it.
+    covariates, covariate_names
+        (series, units, covariates) means of outcomes over periods before the reform, in the
+        series' group, and their names; None where nobody asked for them.
     """
 
     y: Floats
@@ -81,6 +84,8 @@ class Design:
     steps: tuple[Step, ...]
     persons: tuple[Sums, ...] | None = None
     dose: Floats | None = None
+    covariates: Floats | None = None
+    covariate_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = (len(self.series), len(self.units), len(self.periods))
@@ -96,6 +101,9 @@ class Design:
             shape[1:] for _ in self.series
         ]:
             raise ValueError(f"persons must have {shape[0]} sums of shape {shape[1:]}")
+        expected = (*shape[:2], len(self.covariate_names))
+        if self.covariates is not None and self.covariates.shape != expected:
+            raise ValueError(f"covariates must have shape {expected}")
 
     @cached_property
     def treated(self) -> Bools:
@@ -259,6 +267,7 @@ class Design:
             series=tuple(self.series[s] for s in series),
             adopted=self.adopted[units],
             unit_weights=self.unit_weights[grid],
+            covariates=None if self.covariates is None else self.covariates[grid],
             excluded=self.excluded if excluded is None else excluded,
             persons=None
             if self.persons is None
@@ -334,6 +343,24 @@ def with_dose(design: Design, dose: pl.DataFrame, per: float) -> Design:
     frame = dose.join(outcomes, how="cross")
     found = cells(frame, "value", design.series, design.units, design.periods)
     return replace(design, dose=found / per)
+
+
+def with_covariates(design: Design, panel: pl.DataFrame, covariates: Sequence[Covariate]) -> Design:
+    """Add what units are matched on: the mean of an outcome over periods, in each series' group.
+
+    Dropped periods are left out, and periods that no unit has; a unit that misses another has no
+    value.
+    """
+    values = np.full((*design.y.shape[:2], len(covariates)), np.nan)
+    for m, one in enumerate(covariates):
+        wanted = tuple(replace(series, outcome=one.outcome) for series in design.series)
+        y = cells(panel, "value", wanted, design.units, design.periods)
+        over = np.array([one.first <= period <= one.last for period in design.periods])
+        for s in range(len(design.series)):
+            kept = over & ~design.excluded & ~np.isnan(y[s]).all(axis=0)
+            if kept.any():
+                values[s, :, m] = y[s][:, kept].mean(axis=1)
+    return replace(design, covariates=values, covariate_names=tuple(one.name for one in covariates))
 
 
 def cells(

@@ -155,7 +155,7 @@ def _estimator_rows(evidence: Evidence, one: Estimated) -> Iterator[dict[str, An
                     continue
                 row = {**series, **point, "estimate": estimate, **_uncertainty(which, s, e)}
                 if np.isnan(estimate):
-                    why = trouble or _not_followed(one, s) or _not_common(one, s)
+                    why = trouble or _unfit(one, s)
                     row |= _absent(one.design, s, estimand, why, evidence.spec.ci_level)
                 if which.alternative == "two-sided":
                     row["p_equivalence"] = _pick(one.equivalence.get(which.inference), s, e)
@@ -312,29 +312,26 @@ def _absent(
     }
 
 
-def _not_followed(one: Estimated, s: int) -> tuple[str, str] | None:
-    """Status and reason where a method with person effects has no persons to follow."""
-    followed = one.fit is not None and np.isfinite(one.fit.estimate[s]).any()
-    if followed or one.spec.method not in _discover.NEEDS_PERSONS:
-        return None
-    return "refused", (
-        "person effects need a value of the same persons before and after: a share or a mean of "
-        "prior_recipients that is no months of a spell, not per another outcome and not indexed, "
-        "in periods that persons link"
-    )
-
-
-def _not_common(one: Estimated, s: int) -> tuple[str, str] | None:
-    """Status and reason where an outcome cannot be weighed together with its group's others."""
+def _unfit(one: Estimated, s: int) -> tuple[str, str] | None:
+    """Status and reason where a method cannot estimate a series that others can."""
     series = one.design.series
     fitted = [o for i, o in enumerate(series) if one.fit and np.isfinite(one.fit.estimate[i]).any()]
-    if one.spec.method not in _discover.COMMON_WEIGHTS or series[s] in fitted:
+    if series[s] in fitted:
         return None
-    others = ", ".join(o.outcome for o in fitted if o.group == series[s].group)
-    return "refused", (
-        f"common weights need outcomes that are complete in the same units and periods: {others} "
-        "are weighed together and this outcome has others"
-    )
+    if one.spec.method in _discover.NEEDS_PERSONS:
+        return "refused", (
+            "person effects need a value of the same persons before and after: a share or a mean "
+            "of prior_recipients, linked by persons over all periods"
+        )
+    if one.spec.method in _discover.MATCHED:
+        return "refused", "a covariate has no value for one of the units in this group"
+    if one.spec.method in _discover.COMMON_WEIGHTS:
+        others = ", ".join(o.outcome for o in fitted if o.group == series[s].group)
+        return "refused", (
+            "common weights need outcomes that are complete in the same units and periods: "
+            f"{others} are weighed together and this outcome has others"
+        )
+    return None
 
 
 def _unidentified(design: Design, estimand: Estimand) -> str:

@@ -418,6 +418,16 @@ class DoseSpec:
 
 
 @dataclass(frozen=True)
+class Covariate:
+    """What units are matched on: an outcome of the reform, averaged over periods before it."""
+
+    name: str
+    outcome: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
 class EstimateSpec:
     """What `estimate_effects` reads: one estimator label of one reform."""
 
@@ -433,6 +443,7 @@ class EstimateSpec:
     contrasts: tuple[Contrast, ...] = ()
     dose: Dose | None = None
     leaving: tuple[tuple[str, date], ...] = ()
+    covariates: tuple[Covariate, ...] = ()
 
     @property
     def unit(self) -> str | None:

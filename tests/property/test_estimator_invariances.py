@@ -16,9 +16,11 @@ from reformeval.design import Design
 from reformeval.estimators import _discover, _library, did, event_study, synthetic_control
 from reformeval.fit import Fit
 
-# persons and counts have invariances of their own
+# persons, counts and covariates have invariances of their own
 METHODS = tuple(
-    m for m in _discover.methods() if m not in (*_discover.NEEDS_PERSONS, "poisson_did", "dose")
+    m
+    for m in _discover.methods()
+    if m not in (*_discover.NEEDS_PERSONS, *_discover.MATCHED, "poisson_did", "dose")
 )
 REFERENCE = ("event_study", "callaway_santanna", "sun_abraham", "local_projections")
 few = settings(max_examples=12, deadline=None)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from reformeval.config.loader import load
+from reformeval.config.resolve import estimate_spec
 from reformeval.errors import UserError
+from reformeval.spec import Covariate
 
 ROOT = Path(__file__).parents[2]
 FILE = "config/reforms/x.yaml"
@@ -355,6 +358,30 @@ CASES: dict[str, tuple[str, str, str]] = {
     ),
 }
 
+MATCHED = ("  sc: {method: synthetic_control}", "  sc: {method: matched_sc}")
+COVARIATES = {
+    "unknown outcome": (
+        "{emploid: {}}",
+        "18: `covariates.emploid`: the reform has no outcome 'emploid'",
+    ),
+    "unknown outcome by name": (
+        "{early: {outcome: emploid}}",
+        "18: `covariates.early.outcome`: the reform has no outcome 'emploid'",
+    ),
+    "after the reform": (
+        "{employed: {over: {from: 2019-01, to: 2020-01}}}",
+        "18: `covariates.employed.over`: 2019-01 to 2020-01 are not periods in order",
+    ),
+    "reversed": (
+        "{employed: {over: {from: 2019-02, to: 2019-01}}}",
+        "18: `covariates.employed.over`: 2019-02 to 2019-01 are not periods in order",
+    ),
+    "no period": (
+        "{employed: {over: {from: 2019, to: 2019-01}}}",
+        "18: `covariates.employed.over.from`: '2019' is not a month",
+    ),
+    "none": ("{}", "23: `estimators.sc`: there are no covariates to match on"),
+}
 INFERENCE = {
     "unknown method": ("[permutatoin]", "18: `inference[0]`: there is no method 'permutatoin'"),
     "auto in a list": ("[auto, cluster]", "18: `inference` is auto, or a list of methods without"),
@@ -363,7 +390,6 @@ INFERENCE = {
 }
 RESERVED = {
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
-    "covariates": ("groups: [", "covariates: {}\ngroups: [", "18: `covariates`"),
     "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),
 }
 
@@ -372,6 +398,32 @@ RESERVED = {
 def test_bad_reform(tmp_path: Path, old: str, new: str, expected: str) -> None:
     found = problems(tmp_path, changed(BASE, old, new))
     assert f"{FILE}:{expected}" in found
+
+
+@pytest.mark.parametrize(("given", "expected"), COVARIATES.values(), ids=COVARIATES)
+def test_bad_covariates(tmp_path: Path, given: str, expected: str) -> None:
+    text = changed(changed(BASE, *MATCHED), "groups: [", f"covariates: {given}\ngroups: [")
+    found = problems(tmp_path, text)
+    assert len(found) == 1
+    assert found[0].startswith(f"{FILE}:{expected}")
+
+
+def test_covariates_that_nobody_uses(tmp_path: Path) -> None:
+    found = problems(tmp_path, changed(BASE, "groups: [", "covariates: {employed: }\ngroups: ["))
+    assert found == [f"{FILE}:18: `covariates`: no estimator matches on them"]
+
+
+def test_covariates_reach_the_estimator_that_matches(tmp_path: Path) -> None:
+    given = (
+        "covariates: {employed: , late: {outcome: employed, over: {from: 2019-06, to: 2019-11}}}"
+    )
+    text = changed(changed(BASE, *MATCHED), "groups: [", f"{given}\ngroups: [")
+    study = load(project(tmp_path, text)).study("x")
+    assert estimate_spec(study, "did").covariates == ()
+    assert estimate_spec(study, "sc").covariates == (
+        Covariate("employed", "employed", date(2017, 1, 1), date(2019, 11, 1)),
+        Covariate("late", "employed", date(2019, 6, 1), date(2019, 11, 1)),
+    )
 
 
 @pytest.mark.parametrize(("given", "expected"), INFERENCE.values(), ids=INFERENCE)

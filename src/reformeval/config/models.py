@@ -362,6 +362,29 @@ class Geography(ConfigModel):
     )
 
 
+class Span(ConfigModel):
+    """Periods in a row."""
+
+    first: Period = Field(alias="from", description="first period")
+    last: Period = Field(alias="to", description="last period, included")
+
+
+class Covariate(ConfigModel):
+    """What units are matched on (matched_sc)."""
+
+    outcome: Text | None = Field(
+        None, description="one of outcomes; default: the covariate's own name"
+    )
+    over: Span | None = Field(
+        None, description="periods that are averaged, before the reform; default: all of them"
+    )
+
+
+CovariateField = Annotated[
+    Covariate, BeforeValidator(_empty_as_mapping, json_schema_input_type=Covariate | None)
+]
+
+
 class Headline(ConfigModel):
     """The one effect named in advance; all others are labelled exploratory."""
 
@@ -399,7 +422,7 @@ EstimatorField = Annotated[
 class Reform(ConfigModel):
     """A reform file, ``config/reforms/<name>.yaml``."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("covariates", "language")
+    reserved: ClassVar[tuple[str, ...]] = ("language",)
 
     title: Text = Field(description="one line for figures and the report")
     question: Text | None = Field(None, description="what is asked, in one sentence")
@@ -438,6 +461,9 @@ class Reform(ConfigModel):
     ] = Field((), description="group variables, crosses as lists; everybody is always there")
     mappings: dict[Name, Text] = Field(
         {}, description="group variables by a mapping that the source offers: {origin: name}"
+    )
+    covariates: dict[Name, CovariateField] = Field(
+        {}, description="what matched_sc matches units on: {name: {outcome, over}}"
     )
     headline: Headline = Field(description="the one effect named in advance")
     estimators: dict[Name, EstimatorField] = Field(

@@ -351,6 +351,21 @@ def estimate_spec(study: Study, label: str) -> spec.EstimateSpec:
         contrasts=contrasts(study, given.method or label),
         leaving=leaving(study),
         dose=dose(study) if (given.method or label) in spec.PER_DOSE else None,
+        covariates=covariates(study) if (given.method or label) in _discover.MATCHED else (),
+    )
+
+
+def covariates(study: Study) -> tuple[spec.Covariate, ...]:
+    """Give what units are matched on, over all periods before the reform unless it is said."""
+    when, frequency = timing(study), study.source.frequency
+    return tuple(
+        spec.Covariate(
+            name=name,
+            outcome=given.outcome or name,
+            first=periods.parse(given.over.first, frequency) if given.over else when.first,
+            last=periods.parse(given.over.last, frequency) if given.over else when.pre_end,
+        )
+        for name, given in study.reform.covariates.items()
     )
 
 

@@ -10,6 +10,7 @@ from reformeval import discovery
 from reformeval.config import (
     resolve,
     rules_contrasts,
+    rules_covariates,
     rules_dose,
     rules_persons,
     rules_population,
@@ -73,6 +74,7 @@ def check(
     _units(document, keys, source)
     rules_staggered.check(document, keys, source)
     _estimators(document, keys.get("estimators") or {}, keys)
+    rules_covariates.check(document, keys)
     _inference(document, keys.get("inference") or "auto")
     _weights(document, keys, source)
     named = _mappings(document, keys.get("mappings") or {}, source, mappings) if source else []

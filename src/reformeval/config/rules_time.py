@@ -8,7 +8,15 @@ from datetime import date
 from typing import Any
 
 from reformeval import periods
-from reformeval.config.models import Comparison, Estimator, Source, Step, Treatment, Window
+from reformeval.config.models import (
+    Comparison,
+    Covariate,
+    Estimator,
+    Source,
+    Step,
+    Treatment,
+    Window,
+)
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.estimators import _discover
 from reformeval.periods import Frequency
@@ -45,6 +53,7 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
     if bounds and starts and treatment and starts == sorted(set(starts)):
         pre = reader.enough(bounds, dropped, starts, treatment.anticipation)
         reader.held_out(keys.get("estimators") or {}, pre)
+        reader.covariates(keys.get("covariates") or {}, bounds, starts[0], treatment.anticipation)
 
 
 def months_before(source: Source, treatment: Treatment) -> int | None:
@@ -247,6 +256,34 @@ class _Reader:
                     "drop fewer periods or join it with the next step",
                 )
         return pre
+
+    def covariates(
+        self,
+        covariates: Mapping[str, Covariate],
+        bounds: tuple[date, date],
+        adoption: date,
+        anticipation: int,
+    ) -> None:
+        """Ask for periods of the window that lie before the reform."""
+        last = periods.shift(adoption, -anticipation - 1, self.frequency)
+        for name, covariate in covariates.items():
+            if covariate.over is None:
+                continue
+            path: Path = ("covariates", name, "over")
+            ends = [
+                self.period((*path, key), text)
+                for key, text in (("from", covariate.over.first), ("to", covariate.over.last))
+            ]
+            start, end = ends
+            if start is None or end is None:
+                continue
+            if not bounds[0] <= start <= end <= last:
+                self.document.add(
+                    path,
+                    f"`{dotted(path)}`: {self.label(start)} to {self.label(end)} are not periods "
+                    "in order, in the window and before the reform and its anticipation",
+                    f"take periods from {self.label(bounds[0])} to {self.label(last)}",
+                )
 
     def held_out(self, estimators: Mapping[str, Estimator], pre: int) -> None:
         """Ask that ``holdout`` leaves a period before adoption to fit on."""

@@ -8,6 +8,7 @@ from reformeval import discovery
 from reformeval.errors import UserError
 
 NEEDS_PERSONS = ("person_event_study",)  # methods that are fitted to sums over a register's persons
+MATCHED = ("matched_sc",)  # methods that match units on the reform's covariates
 COMMON_WEIGHTS = ("common_sc",)  # methods that weigh donors for several outcomes at once
 # Methods whose effects are means over the periods after adoption, linear in their outcomes.
 LETS_DONORS_LEAVE = (

@@ -10,7 +10,14 @@ from reformeval.report.texts import say
 
 BY_OUTCOME = ("effects", "raw_means", "event_study", "synthetic_control", "gaps", "placebos")
 # methods whose counterfactual is a weighted sum of donors
-WITH_WEIGHTS = ("synthetic_control", "demeaned_sc", "augmented_sc", "penalised_sc", "common_sc")
+WITH_WEIGHTS = (
+    "synthetic_control",
+    "demeaned_sc",
+    "augmented_sc",
+    "penalised_sc",
+    "common_sc",
+    "matched_sc",
+)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from reformeval import fit_files, person_files
 from reformeval.artefacts import DOSE, PANEL, UNITS, read_table
 from reformeval.assignments import in_space
-from reformeval.design import from_panel, with_dose
+from reformeval.design import from_panel, with_covariates, with_dose
 from reformeval.estimators import _discover, _leaving
 from reformeval.jobs._cli import Call, log, run
 from reformeval.spec import EstimateSpec, from_json
@@ -35,6 +35,8 @@ def estimate_effects(call: Call) -> None:
         design = with_dose(design, read_table(call.one("dose.parquet"), DOSE), spec.dose.per)
     elif more:
         design = replace(design, persons=person_files.read(more, design))
+    if spec.covariates:
+        design = with_covariates(design, read_table(panel, PANEL), spec.covariates)
     assignments = in_space(design, spec.seed)
     log.info(
         "%s: %d series, %d units, %d periods, %d assignments",
