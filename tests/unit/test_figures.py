@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from report_fixture import CASES, OUTCOMES, SMALL, Case, make
 
-from reformeval.artefacts import EFFECTS, write_table
+from reformeval.artefacts import EFFECTS, WEIGHTS, write_table
 from reformeval.figures import _layout, draw, gaps, placebos, style
-from reformeval.figures.plan import Planned, planned
+from reformeval.figures.plan import WITH_WEIGHTS, Planned, planned, title_of
 from reformeval.report.results import Cells, Results, Row, events, read
+from reformeval.tables import weights
 
 
 def _draw(results: Results, kind: str, label: str = "") -> Figure:
@@ -193,6 +194,36 @@ def test_two_labels_of_one_method_get_two_figures() -> None:
     assert "gaps_employed" in names
     assert "gaps_sc_long_employed" in names
     assert len(names) == len(set(names))
+
+
+def test_figures_of_other_weights_say_which(tmp_path: Path) -> None:
+    spec = make(tmp_path, replace(SMALL, methods=WITH_WEIGHTS))
+    results = read(tmp_path, spec)
+    chosen = {f.label: f for f in planned(spec) if f.kind == "synthetic_control"}
+    assert set(chosen) == set(WITH_WEIGHTS)
+    assert len({title_of(results, one) for one in chosen.values()}) == len(WITH_WEIGHTS)
+    with style.context():
+        said = {
+            label: " ".join(_texts(draw.KINDS["synthetic_control"](results, one)))
+            for label, one in chosen.items()
+        }
+    for label in WITH_WEIGHTS:
+        assert ("may be negative" in said[label]) == (label == "augmented_sc")
+        assert ("shifted by a constant" in said[label]) == (label == "demeaned_sc")
+
+
+def test_a_donor_that_is_subtracted_is_in_the_table_of_weights(tmp_path: Path) -> None:
+    spec = make(tmp_path, replace(SMALL, methods=("synthetic_control",)))
+    path = tmp_path / "estimates" / "synthetic_control" / "weights.parquet"
+    frame = pl.read_parquet(path)
+    donor = frame["key"].max()
+    value = pl.when(pl.col("key") == donor).then(-0.4).otherwise(0.0)
+    write_table(frame.with_columns(value=value), path, WEIGHTS)
+    results = read(tmp_path, spec)
+    table = weights.build(results, "synthetic_control")
+    assert table is not None
+    shown = [line.cells["unit"] for _, lines in table.sections for line in lines]
+    assert set(shown) == {results.unit_labels[donor]}
 
 
 def test_panels_share_a_scale_unless_it_would_flatten_them() -> None:

@@ -18,6 +18,7 @@ WITH_WEIGHTS = (
     "common_sc",
     "matched_sc",
 )
+NEGATIVE_WEIGHTS = ("augmented_sc",)  # those of them whose weights may be negative
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,13 @@ def title_of(results: Results, figure: Planned) -> str:
     """Title of a figure, the same above it and in the report."""
     label = results.spec.outcome(figure.outcome).label if figure.outcome else ""
     told = {"outcome": label, "treated": results.treated_name}
-    if figure.label and results.spec.method_of(figure.label) == "person_event_study":
+    method = results.spec.method_of(figure.label) if figure.label else ""
+    if method == "person_event_study":
         return say("figure.event_study.title_persons", **told)
-    return say(f"figure.{figure.kind}.title", **told)
+    title = say(f"figure.{figure.kind}.title", **told)
+    if method in WITH_WEIGHTS[1:]:
+        return say("figure.of_method", title=title, method=say(f"method.{method}.name"))
+    return title
 
 
 def _labels(spec: ReportSpec, kind: str, outcome: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
-from reformeval.figures.plan import Planned
+from reformeval.figures.plan import NEGATIVE_WEIGHTS, Planned
 from reformeval.report.numbers import level_unit
 from reformeval.report.results import Curves, Results
 from reformeval.report.spec import ReportSpec
@@ -18,14 +18,17 @@ def draw(results: Results, figure: Planned) -> Figure:
     """Observed and counterfactual path of the treated units, by group."""
     spec, outcome = results.spec, figure.outcome
     single = len(spec.groups) == 1
+    method = spec.method_of(figure.label)
+    footnote = "free" if method in NEGATIVE_WEIGHTS else "footnote"
     names = (results.treated_name, say("figure.synthetic_control.counterfactual"))
     view = _layout.by_group(
         results,
         figure,
         [
             *_time.reform_key(spec.timing),
-            say("figure.synthetic_control.footnote", n=len(results.donors)),
+            say(f"figure.synthetic_control.{footnote}", n=len(results.donors)),
         ],
+        subtitle=say(f"figure.synthetic_control.how.{method}"),
         key=() if single else _key(*names),
     )
     estimates = results.estimates[figure.label]

@@ -32,7 +32,7 @@ def build(results: Results, label: str) -> Table | None:
             key=lambda u: (-values.get((outcome.name, spec.groups[0].name, u), 0.0), u),
         ):
             found = [values.get((outcome.name, group.name, unit)) for group in spec.groups]
-            if max((v for v in found if v is not None), default=0.0) >= SHOWN_FROM:
+            if max((abs(v) for v in found if v is not None), default=0.0) >= SHOWN_FROM:
                 cells = {f"g{i}": number(v, 2) for i, v in enumerate(found)}
                 lines.append(Line({"unit": results.unit_labels[unit], **cells}))
         if lines:
