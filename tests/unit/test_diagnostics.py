@@ -130,6 +130,11 @@ def test_pre_fit(frame: pl.DataFrame, tmp_path: Path) -> None:
     assert far["verdict"] == "warn"
     assert far["value"] > 5
     assert "100 % of these periods the treated unit lies outside" in far["message"]
+    spec = assess_spec(methods=("did", "demeaned_sc", "augmented_sc", "synthetic_did"))
+    other = assessment.checks(evidence(tmp_path / "c", _own(pl.lit(40.0), frame, after=True), spec))
+    messages = other.filter(check="pre_fit")["message"]
+    assert len(messages) > 0
+    assert not messages.str.contains("without an intercept").any()
 
 
 def test_rmspe_rank(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from reformeval.design import Bools, Floats
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Estimated, Evidence
 from reformeval.fit import Fit
@@ -19,6 +20,7 @@ from reformeval.fit import Fit
 NAME = "pre_fit"
 LIMIT = 0.25
 OUTSIDE = 0.1
+_ROUNDING = 1e-9
 
 
 def check(evidence: Evidence) -> list[dict[str, Any]]:
@@ -42,8 +44,8 @@ def _one(evidence: Evidence, one: Estimated, fit: Fit, s: int) -> dict[str, Any]
     spread = float(donors.std(axis=0, ddof=1).mean())
     share = rmspe / spread if spread > 0 else float("nan")
     outside = float(((own < donors.min(axis=0)) | (own > donors.max(axis=0))).mean())
-    # weights of periods come with an intercept, which takes up a constant distance
-    poor, beyond = not share <= LIMIT, outside > OUTSIDE and fit.period_weights is None
+    poor = not share <= LIMIT
+    beyond = outside > OUTSIDE and _bound(fit, s, design.y[s][:, before], before)
     message = (
         f"Before the reform the comparison misses the treated unit by {rmspe:.3g} (root mean "
         "square), "
@@ -63,3 +65,13 @@ def _one(evidence: Evidence, one: Estimated, fit: Fit, s: int) -> dict[str, Any]
         evidence, NAME, design.series[s], "warn" if poor or beyond else "pass", message,
         one.spec.label, statistic="rmspe_over_donor_sd", value=share, threshold=LIMIT,
     )  # fmt: skip
+
+
+def _bound(fit: Fit, s: int, y: Floats, before: Bools) -> bool:
+    """Whether the counterfactual is a mix of donors: no weight below zero and no constant."""
+    assert fit.unit_weights is not None
+    weights = np.nan_to_num(fit.unit_weights[s, 0])
+    mix = weights[weights != 0] @ y[weights != 0]
+    shift = float(np.abs(fit.counterfactual[s, 0, before] - mix).max())
+    size = float(np.abs(mix).max())
+    return bool(weights.min() >= -_ROUNDING and shift <= _ROUNDING * size)
