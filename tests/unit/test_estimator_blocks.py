@@ -12,7 +12,8 @@ from reformeval.assignments import in_space
 from reformeval.errors import UnsupportedError, UserError
 from reformeval.estimators import _blocks, _discover
 
-APART = (*_discover.NEEDS_PERSONS, "dose", "poisson_did")  # need persons, doses, counts
+# need persons, covariates, doses, counts
+APART = (*_discover.NEEDS_PERSONS, *_discover.MATCHED, "dose", "poisson_did")
 METHODS = tuple(m for m in _discover.methods() if m not in APART)
 
 

@@ -13,7 +13,7 @@ COMMON_WEIGHTS = ("common_sc",)  # methods that weigh donors for several outcome
 # Methods whose effects are means over the periods after adoption, linear in their outcomes.
 LETS_DONORS_LEAVE = (
     "did", "event_study", "synthetic_control", "demeaned_sc", "augmented_sc", "penalised_sc",
-    "common_sc",
+    "common_sc", "matched_sc",
 )  # fmt: skip
 
 
