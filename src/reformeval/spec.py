@@ -259,7 +259,8 @@ class Outcome:
     base whose prices it is in, None where it is not deflated. ``per`` names the outcome that it is
     divided by, or `PER_PERSONS`, with ``times`` as factor; ``indexed`` puts it on a scale on which
     the unit's mean before the reform is 100. ``in_levels`` says whether an estimator compares its
-    level, which counts of units of different size do not allow.
+    level, which counts of units of different size do not allow. ``of`` is the source's name of the
+    outcome where that is another, and ``later`` how many periods later the same persons are seen.
     """
 
     name: str
@@ -275,6 +276,13 @@ class Outcome:
     times: float = 1.0
     indexed: bool = False
     in_levels: bool = True
+    of: str = ""
+    later: int = 0
+
+    @property
+    def source_name(self) -> str:
+        """Name that the source knows the outcome by."""
+        return self.of or self.name
 
 
 @dataclass(frozen=True)

@@ -401,7 +401,8 @@ def _used(study: resolve.Study) -> dict[str, Any]:
         return {}
     defined = study.source.outcomes
     below = [one.per.outcome for one in study.reform.outcomes.values() if one.per]
-    names = [name for name in (*study.reform.outcomes, *below) if name in defined]
+    known = [one.of or name for name, one in study.reform.outcomes.items()]
+    names = [name for name in dict.fromkeys((*known, *below)) if name in defined]
     outcomes = {name: defined[name].model_copy(update={"label": "-"}) for name in names}
     return {"outcomes": outcomes, "cpi": None, "mappings": ()}
 

@@ -336,6 +336,15 @@ class Outcome(ConfigModel):
     scale: Literal["pre_mean"] | None = Field(
         None, description="pre_mean: indexed, each unit's mean before the reform is 100"
     )
+    of: Text | None = Field(
+        None, description="registers: the source's outcome, where this one has a name of its own"
+    )
+    later: int | None = Field(
+        None,
+        ge=0,
+        description="registers: measured so many months later in the same persons, such as months "
+        "since entry of entrants",
+    )
     max_months: int | None = Field(
         None,
         ge=1,

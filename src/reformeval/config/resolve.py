@@ -187,25 +187,30 @@ def adoption(study: Study) -> spec.Adoption | None:
 
 def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
     """Outcomes with labels and populations filled in."""
-    return tuple(
-        spec.Outcome(
-            name=name,
-            population=_population(
-                study, counted(study.source, name, given, study.reform.population)
-            ),
-            measured_in=given.measured_in,
-            label=given.label or study.source.default_outcome_label(name),
-            smallest_effect_of_interest=given.smallest_effect_of_interest,
-            max_months=(given.max_months or DEFAULT_MONTHS) if name in TOP_CODED else None,
-            months=(given.months or DEFAULT_MONTHS) if name in SPANNING else None,
-            definition=_definition(study.source, name),
-            prices_of=_base(study.source, name),
-            per=given.per.outcome if given.per else None,
-            times=given.per.times if given.per else 1.0,
-            indexed=given.scale == "pre_mean",
-            in_levels=_in_levels(study, name),
-        )
-        for name, given in study.reform.outcomes.items()
+    return tuple(_outcome(study, name, given) for name, given in study.reform.outcomes.items())
+
+
+def _outcome(study: Study, name: str, given: Outcome) -> spec.Outcome:
+    known = given.of or name
+    label = given.label or study.source.default_outcome_label(known)
+    if given.later and not given.label:
+        label += f", {given.later} {'month' if given.later == 1 else 'months'} later"
+    return spec.Outcome(
+        name=name,
+        population=_population(study, counted(study.source, known, given, study.reform.population)),
+        measured_in=given.measured_in,
+        label=label,
+        smallest_effect_of_interest=given.smallest_effect_of_interest,
+        max_months=(given.max_months or DEFAULT_MONTHS) if known in TOP_CODED else None,
+        months=(given.months or DEFAULT_MONTHS) if known in SPANNING else None,
+        definition=_definition(study.source, known),
+        prices_of=_base(study.source, known),
+        per=given.per.outcome if given.per else None,
+        times=given.per.times if given.per else 1.0,
+        indexed=given.scale == "pre_mean",
+        in_levels=_in_levels(study, name),
+        of=given.of or "",
+        later=given.later or 0,
     )
 
 
@@ -278,7 +283,7 @@ def cpi(study: Study) -> spec.Cpi | None:
     source = study.source
     if not isinstance(source, RegisterModel) or source.cpi is None:
         return None
-    if not any(source.is_deflated(name) for name in study.reform.outcomes):
+    if not any(source.is_deflated(one.of or name) for name, one in study.reform.outcomes.items()):
         return None
     return spec.Cpi(**source.cpi.model_dump())
 

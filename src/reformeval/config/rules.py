@@ -187,18 +187,20 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
     rules_population.check(document, ("population",), default, source, keys)
     for name, outcome in outcomes.items():
         path: Path = ("outcomes", name)
-        if name not in source.outcome_names():
+        known = outcome.of or name
+        if known not in source.outcome_names():
             document.add(
-                path,
-                f"`{dotted(path)}`: the source has no outcome '{name}'",
+                (*path, "of") if outcome.of else path,
+                f"`{dotted(path)}`: the source has no outcome '{known}'",
                 "give the source file a price index: cpi: {file, period, value, base}"
-                if source.is_register and name in DEFLATED
-                else did_you_mean(name, source.outcome_names()),
+                if source.is_register and known in DEFLATED
+                else did_you_mean(known, source.outcome_names()),
             )
             continue
+        rules_scale.later(document, path, known, outcome, source)
         rules_population.check(document, (*path, "population"), outcome.population, source, keys)
         for key, names in (("max_months", TOP_CODED), ("months", SPANNING)):
-            if getattr(outcome, key) is not None and name not in names:
+            if getattr(outcome, key) is not None and known not in names:
                 document.add(
                     (*path, key),
                     f"`{dotted(path)}.{key}` is only for {', '.join(names)}",
@@ -209,7 +211,7 @@ def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> No
         # A population with a fault of its own was reported as that.
         if source.is_register and ("population" in keys or outcome.population):
             rules_population.counted(
-                document, path, name, resolve.counted(source, name, outcome, default)
+                document, path, known, resolve.counted(source, known, outcome, default)
             )
 
 

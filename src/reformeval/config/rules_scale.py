@@ -9,6 +9,7 @@ from reformeval.config import resolve
 from reformeval.config.models import Estimator, Headline, Outcome, Population, Source
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
+from reformeval.sources._register_keys import RegisterModel
 from reformeval.spec import PER_PERSONS
 
 
@@ -21,12 +22,12 @@ def per(
     source: Source,
 ) -> None:
     """Ask that a count is divided by a count of the same persons or cells."""
-    given = outcomes[name].per
+    given, known = outcomes[name].per, outcomes[name].of or name
     at: Path = (*path, "per")
     here = f"`{dotted(at)}`"
     below = given.outcome if given else PER_PERSONS
     counts = sorted(one for one in source.outcome_names() if source.outcome_kind(one) == "count")
-    if source.outcome_kind(name) != "count":
+    if source.outcome_kind(known) != "count":
         document.add(at, f"{here}: '{name}' is no count, so it is relative already", "take it out")
     elif below == PER_PERSONS:
         return
@@ -52,6 +53,26 @@ def per(
                 f"{here}: '{name}' and '{below}' count different populations",
                 "give both the same population",
             )
+
+
+def later(document: Document, path: Path, known: str, outcome: Outcome, source: Source) -> None:
+    """Ask that an outcome of a later month can be had."""
+    for key in ("of", "later"):
+        if getattr(outcome, key) is not None and not isinstance(source, RegisterModel):
+            at = (*path, key)
+            document.add(at, f"`{dotted(at)}` is for registers, whose persons are followed")
+    if not outcome.later or not isinstance(source, RegisterModel):
+        return
+    at = (*path, "later")
+    if outcome.per is not None:
+        document.add(at, f"`{dotted(at)}` and per cannot stand together", "take one out")
+    if source.is_deflated(known):
+        document.add(
+            at,
+            f"`{dotted(at)}`: '{known}' is in constant prices of the month that persons count in, "
+            "not of a later one",
+            "use the outcome without deflating it",
+        )
 
 
 def all_estimated(document: Document, keys: Mapping[str, Any]) -> None:

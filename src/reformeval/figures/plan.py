@@ -8,7 +8,15 @@ from reformeval.report.results import Results
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import say
 
-BY_OUTCOME = ("effects", "raw_means", "event_study", "synthetic_control", "gaps", "placebos")
+BY_OUTCOME = (
+    "effects",
+    "later",
+    "raw_means",
+    "event_study",
+    "synthetic_control",
+    "gaps",
+    "placebos",
+)
 # methods whose counterfactual is a weighted sum of donors
 WITH_WEIGHTS = (
     "synthetic_control",
@@ -62,6 +70,8 @@ def title_of(results: Results, figure: Planned) -> str:
 def _labels(spec: ReportSpec, kind: str, outcome: str) -> tuple[str, ...]:
     """Estimator labels a kind is drawn for; one empty label where it needs none."""
     methods: tuple[str, ...] = ()
+    if kind == "later":
+        return ("",) if spec.family(outcome) else ()
     if kind == "event_study":
         methods = ("event_study", "person_event_study")
         if spec.timing.staggered:

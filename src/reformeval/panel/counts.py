@@ -205,11 +205,26 @@ def _coded(values: Sequence[str | None], index: NDArray[np.intp]) -> pl.Series:
 
 
 def values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Values of a measure for every row, and which are there."""
+    """Values of a measure for every row, and which are there.
+
+    Those of a later month are known for persons who are in the register in all months until then.
+    """
+    values, there = _values_of(people, measure)
+    if not measure.later:
+        return values, there
+    row = np.minimum(np.arange(len(values)) + measure.later, len(values) - 1)
+    known = people.history.observed_after >= measure.later
+    if there is not None:
+        known &= there[row]
+    return np.where(known, values[row], values.dtype.type(0)), known
+
+
+def _values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Values of a measure in the month of each row."""
     if measure.history is not None:
         return people.history.column(measure.history, measure.months)
     if measure.expression is None:
-        return people.batch.values(measure.column)
+        return people.batch.values(measure.of or measure.column)
     computed = expression_polars.column(measure.expression.tree).cast(pl.Float64)
     # added to the columns: alone, an expression that simplifies to a constant has a single row
     rows = people.batch.frame(measure.needs).with_columns(computed.alias(measure.column))

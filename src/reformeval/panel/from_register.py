@@ -349,9 +349,10 @@ def _known(measure: Measure, extract: Extract) -> pl.Expr:
     Near the ends of the register some persons' values would be known and others' not, and those
     that are known are not like the others: then the value is missing for everybody.
     """
-    if measure.history is None:
+    if measure.history is None and not measure.later:
         return pl.lit(True)
-    before, after = spells.reach(measure.history, measure.months)
+    before, after = spells.reach(measure.history, measure.months) if measure.history else (0, 0)
+    after += measure.later
     frequency = extract.timing.frequency
     first = periods.shift(extract.held.first, before, frequency)
     last = periods.shift(extract.held.last, -after, frequency)

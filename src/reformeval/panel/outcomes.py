@@ -42,6 +42,10 @@ class Measure:
         of `panel.spells`.
     months
         Months that such a computation looks over.
+    later
+        How many months later the same persons' column is looked at.
+    of
+        Column of the register, where ``column`` says more than its name.
     """
 
     column: str
@@ -52,13 +56,15 @@ class Measure:
     upper: float | None = None
     history: str | None = None
     months: int = 0
+    later: int = 0
+    of: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns of the register that it is computed from."""
         if self.expression is not None:
             return self.expression.columns
-        return ("recipient",) if self.history else (self.column,)
+        return ("recipient",) if self.history else (self.of or self.column,)
 
 
 MEASURES = {
@@ -90,8 +96,8 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
     """
     problems = []
     for outcome in outcomes:
-        only, kind = COUNTED_OVER.get(outcome.name, ()), outcome.population.kind
-        if outcome.definition is None and outcome.name not in MEASURES:
+        only, kind = COUNTED_OVER.get(outcome.source_name, ()), outcome.population.kind
+        if outcome.definition is None and outcome.source_name not in MEASURES:
             known = ", ".join(MEASURES)
             problems.append(
                 Problem(
@@ -119,17 +125,26 @@ def check_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 def measure(outcome: Outcome) -> Measure:
     """Say how an outcome is made: as the source defines it, or as the program does."""
+    how = _measure(outcome)
+    if not outcome.later:
+        return how
+    column = f"{how.column} later {outcome.later}"
+    return replace(how, column=column, later=outcome.later, of=how.of or how.column)
+
+
+def _measure(outcome: Outcome) -> Measure:
+    """Say how an outcome is made in the month that it is counted in."""
     given = outcome.definition
     if given is not None:
         return Measure(
-            f"defined {outcome.name}",
+            f"defined {outcome.source_name}",
             given.scale,
             given.kind != "count",
             parse(given.expression, dict(given.columns)),
             given.lower,
             given.upper,
         )
-    how = MEASURES[outcome.name]
+    how = MEASURES[outcome.source_name]
     if how.history is None:
         return how
     months = outcome.max_months or outcome.months or DEFAULT_MONTHS

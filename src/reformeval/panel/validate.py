@@ -328,7 +328,8 @@ def _is_level_of_count(spec: PanelSpec, source: SourceModel, name: str) -> bool:
     """Whether an estimator compares the number of persons of units."""
     outcome = next(outcome for outcome in spec.outcomes if outcome.name == name)
     plain = outcome.per is None and not outcome.indexed
-    return plain and outcome.in_levels and source.outcome_kind(name) == "count"
+    kind = source.outcome_kind(outcome.source_name)
+    return plain and outcome.in_levels and kind == "count"
 
 
 def _counts_of_unequal_units(

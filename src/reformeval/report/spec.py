@@ -121,6 +121,18 @@ class ReportSpec:
         unit = next((e.unit for e in self.of_outcome(name)), None)
         return (unit or "{}").replace("{}", self.outcome(name).measured_in)
 
+    def family(self, name: str) -> tuple[Outcome, ...]:
+        """One outcome of the same persons seen at several months, in order of these.
+
+        Empty for an outcome that is not the first of at least two.
+        """
+        first = self.outcome(name)
+        same = (first.source_name, first.population)
+        members = [o for o in self.outcomes if (o.source_name, o.population) == same]
+        if first is not members[0] or len({o.later for o in members}) < max(len(members), 2):
+            return ()
+        return tuple(sorted(members, key=lambda outcome: outcome.later))
+
     def labels_of(self, method: str) -> tuple[str, ...]:
         """Labels of the estimators that use a method, in order."""
         return tuple(e.label for e in self.estimators if e.method == method)

@@ -54,6 +54,7 @@ class OutcomePart:
     table: Markup
     steps: Markup | None = None
     contrasts: Markup | None = None
+    later: Markup | None = None
     cohorts: Markup | None = None
 
 
@@ -154,6 +155,7 @@ def _outcome(
         table=shown[f"effects_{outcome.name}"],
         steps=shown.get(f"steps_{outcome.name}"),
         contrasts=shown.get(f"contrasts_{outcome.name}"),
+        later=shown.get(f"later_{outcome.name}"),
         cohorts=shown.get(f"cohorts_{outcome.name}"),
     )
 

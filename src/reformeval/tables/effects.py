@@ -104,6 +104,39 @@ def _with_both(results: Results, outcome: str, contrast: Contrast) -> list[tuple
     return found
 
 
+def by_later(results: Results, outcome: str) -> Table | None:
+    """Effects on one outcome of the same persons by months later; None without several."""
+    spec, family = results.spec, results.spec.family(outcome)
+    if not family:
+        return None
+    reasons, sections, used = _Reasons(), [], []
+    for group in spec.groups:
+        lines = []
+        for estimator in spec.estimators:
+            for one in family:
+                rows = results.rows(one.name, group.name, estimator.label, "att")
+                for row in _one_each(results, rows, "att"):
+                    used.append(row)
+                    lines.append(_line(results, row, reasons, str(one.later)))
+        if lines:
+            sections.append((group_label(spec, group), tuple(lines)))
+    what = spec.outcome(outcome)
+    names = [one.name for one in family]
+    data = results.effects.filter(
+        pl.col("outcome").is_in(names) & (pl.col("estimand") == "att") & pl.col("versus").is_null()
+    )
+    return Table(
+        name=f"later_{outcome}",
+        title=say("table.effects.title_later", outcome=what.label),
+        subtitle=say("table.effects.subtitle", measured_in=what.measured_in),
+        columns=_columns("later", any(row["truth"] is not None for row in used)),
+        sections=tuple(sections),
+        notes=(say("table.effects.later_note"), say("table.effects.floor")),
+        footnotes=tuple(reasons.texts),
+        data=data.select(CSV),
+    )
+
+
 def _build(results: Results, outcome: str, estimand: str) -> Table:
     spec, what = results.spec, results.spec.outcome(outcome)
     reasons, sections, used = _Reasons(), [], []
@@ -157,7 +190,9 @@ def _one_each(results: Results, rows: list[Row], estimand: str) -> list[Row]:
 
 
 def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
-    which = {"step": ["step"], "cohort": ["cohort"], "contrast": ["group"]}.get(estimand, [])
+    which = {
+        "step": ["step"], "cohort": ["cohort"], "contrast": ["group"], "later": ["later"],
+    }.get(estimand, [])  # fmt: skip
     keys = ["estimator", *which, "inference", "estimate",
             "interval", "level", "p", "floor", "truth", "baseline", "detectable", "donors",
             "note"]  # fmt: skip
@@ -169,7 +204,7 @@ def _columns(estimand: str, truth: bool) -> tuple[Column, ...]:
     )
 
 
-def _line(results: Results, row: Row, reasons: _Reasons, group: str = "") -> Line:
+def _line(results: Results, row: Row, reasons: _Reasons, which: str = "") -> Line:
     decimals = results.decimals[row["outcome"]]
     steps = {step.id: step.label for step in results.spec.timing.steps}
     shown = row["ci_low"] is not None
@@ -177,7 +212,8 @@ def _line(results: Results, row: Row, reasons: _Reasons, group: str = "") -> Lin
     cells: Cells = {
         "estimator": _estimator(results, row),
         "step": steps.get(row["step"], ""),
-        "group": group,
+        "group": which,
+        "later": which,
         "cohort": _cohort(results, row),
         "estimate": numbers.number(row["estimate"], decimals),
         "interval": numbers.interval(row["ci_low"], row["ci_high"], decimals)

@@ -19,6 +19,7 @@ def build_tables(results: Results) -> dict[str, Table]:
         tables.append(effects.by_step(results, outcome.name))
         tables.append(effects.by_cohort(results, outcome.name))
         tables.append(effects.by_contrast(results, outcome.name))
+        tables.append(effects.by_later(results, outcome.name))
     tables += [weights.build(results, estimator.label) for estimator in spec.estimators]
     tables += [
         inference.build(results),
