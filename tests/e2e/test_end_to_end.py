@@ -16,6 +16,7 @@ import yaml
 
 from reformeval import artefacts
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 LABELS = ("did", "event_study", "person_event_study", "synthetic_control", "synthetic_did")
 

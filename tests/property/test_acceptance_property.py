@@ -71,6 +71,7 @@ def _att(method: str, design: Design, rows: np.ndarray, c: float, mask: np.ndarr
     return _discover.load(method).estimate(replace(design, y=shifted), rows, {}).estimate[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["did", "synthetic_control"])
 @given(seed=st.integers(0, 1000), treated=st.sampled_from([(0,), (1, 3)]))
 @settings(max_examples=10, deadline=None)
@@ -88,6 +89,7 @@ def test_linear_methods_by_refitting(method: str, seed: int, treated: tuple[int,
             np.testing.assert_array_equal(inside[sure], (refit[1:] >= refit[0])[sure])
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 1000),
     units=st.integers(5, 10),

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +74,7 @@ def test_any_bytes(data: bytes, file: str) -> None:
     load_with(data, file)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_reform_with_any_part_replaced(data: st.DataObject) -> None:
@@ -90,6 +92,7 @@ def test_a_reform_with_any_part_replaced(data: st.DataObject) -> None:
     load_with(yaml.safe_dump(tree, allow_unicode=True).encode("utf-8", "replace"))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["simulated_register", "nav_jobseekers"]), st.data())
 def test_a_source_with_any_part_replaced(name: str, data: st.DataObject) -> None:
@@ -99,6 +102,7 @@ def test_a_source_with_any_part_replaced(name: str, data: st.DataObject) -> None
     load_with(yaml.safe_dump(tree).encode("utf-8", "replace"), f"config/sources/{name}.yaml")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(BERGEN) - 1), st.integers(0, 40), st.text(max_size=5))
 def test_a_reform_with_any_slice_replaced(start: int, length: int, new: str) -> None:

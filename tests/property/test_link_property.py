@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from link_helpers import form
@@ -118,6 +119,7 @@ def _work(rows: Rows, rule: EmployedRule) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     snapshots, spells, exits, cases, jobs,

@@ -65,6 +65,7 @@ def test_event_study(data_dir: Path) -> None:
     assert found["att"][0] == pytest.approx(mean, abs=1e-14)
 
 
+@pytest.mark.slow
 def test_standard_errors_do_not_depend_on_the_hash_seed(data_dir: Path) -> None:
     here = results(data_dir)
     code = (

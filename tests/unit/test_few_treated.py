@@ -335,6 +335,7 @@ def test_one_sided_permutation_by_brute_force() -> None:
 # Size where the assumption holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("treated", [1, 2])
 def test_methods_hold_their_level_when_units_are_alike(treated: int) -> None:
     """300 series of normal changes in one call: no method rejects more than its level allows."""
@@ -349,6 +350,7 @@ def test_methods_hold_their_level_when_units_are_alike(treated: int) -> None:
         assert (outside == (found.p_value[:, 0] <= 1 - found.level[:, 0] + 1e-9)).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_jackknife_and_bootstrap_hold_their_level_with_five_in_each_arm() -> None:
     draws = 200
     d, fit = made(units=10, treated=5, seed=12, series=draws)

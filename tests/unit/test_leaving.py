@@ -77,6 +77,7 @@ def test_by_hand_in_two_parts(method: str) -> None:
     assert fit.covariance is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_acceptance_is_that_of_outcomes_less_c(method: str) -> None:
     given = hidden(2)

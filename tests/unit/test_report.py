@@ -283,6 +283,7 @@ def test_power_is_told_at_the_level_of_the_test(written) -> None:
     assert "A test at the 7.1\u00a0% level, which matches the interval" in text
 
 
+@pytest.mark.slow
 def test_report_is_the_same_under_any_hash_seed(tmp_path: Path) -> None:
     spec = make(tmp_path / "made_up", replace(SMALL, n_donors=5))
     (tmp_path / "spec.json").write_text(to_json(spec), encoding="utf-8")

@@ -187,6 +187,7 @@ def test_recipients_are_in_equilibrium_after_the_shortest_burn_in() -> None:
     assert found == pytest.approx(expected, abs=0.0012)
 
 
+@pytest.mark.slow
 def test_the_share_of_recipients_has_no_trend_without_shocks() -> None:
     changes = {"persons": 100_000, "city_variation": 0.0, "covid": 0.0}
     before = simulate_frames(SHIPPED.model_copy(update=changes), 7)[0].filter(
@@ -260,6 +261,7 @@ def test_without_effects_both_files_are_equal() -> None:
     )
 
 
+@pytest.mark.slow
 def test_truth_is_near_what_was_planted() -> None:
     source = mostly("0301", 60_000)
     register, untreated = simulate_frames(source, 3)
@@ -286,6 +288,7 @@ def test_truth_is_near_what_was_planted() -> None:
     assert (before == 0).all()
 
 
+@pytest.mark.slow
 def test_residents_barely_show_the_effect() -> None:
     source = mostly("0301", 30_000)
     register, untreated = simulate_frames(source, 3)
@@ -295,6 +298,7 @@ def test_residents_barely_show_the_effect() -> None:
     assert everybody.abs().max() < 0.15
 
 
+@pytest.mark.slow
 def test_every_shown_cell_of_the_shipped_source_is_large_enough(tmp_path: Path) -> None:
     register = _paths(tmp_path / "register", 2)
     simulate(SHIPPED, 20200301, register, _paths(tmp_path / "untreated", 2), lambda _: None)

@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+import pytest
 from small_project import ROOT, Project
 
+pytestmark = pytest.mark.slow
 OUTCOMES = """\
 outcomes:
   full_time: {measured_in: percentage points}

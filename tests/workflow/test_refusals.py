@@ -25,6 +25,7 @@ def test_a_left_out_reform_that_is_asked_for_names_its_file(project: Project) ->
     assert "absent.csv" in run.text
 
 
+@pytest.mark.slow
 def test_the_environment_names_the_data_folder(project: Project) -> None:
     shutil.move(project.folder / "data", project.folder / "elsewhere")
     assert "ash left out" in project.plan().text
@@ -68,6 +69,7 @@ def test_bad_data_is_told_and_leaves_results_alone(
     assert project.results() == before
 
 
+@pytest.mark.slow
 def test_one_reform_with_bad_data_does_not_stop_another(project: Project) -> None:
     (project.folder / "data/other.csv").write_text(towns_csv(seed=3).replace("Elm", "Yew"))
     other = SOURCE.replace("towns.csv", "other.csv")

@@ -18,6 +18,7 @@ from statbank_server import serve
 
 from reformeval.fetching import fetch
 
+pytestmark = pytest.mark.slow
 HEADINGS = "period: {headings: '{period}'}\n"
 WIDE = SOURCE.replace("period: {column: month}\n", HEADINGS).replace(
     "column: rate", "column: value"

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 from small_project import Project, towns_csv
 
 # Beech is taken into Elm, which keeps its code, on the first day of 2021.
+pytestmark = pytest.mark.slow
 VERSIONS = """\
 name,code,label,validFrom,validTo
 1,Ash,Ash,2000-01-01,NA
