@@ -75,6 +75,19 @@ def test_perfect_fit_with_many_solutions_takes_the_shortest() -> None:
     assert objective(columns, uneven, weights) < 1e-18
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_fitted_exactly_beside_faint_ones_that_are_not(seed: int) -> None:
+    """Differences between columns that matter may be smaller than rounding elsewhere."""
+    rng = np.random.default_rng(seed)
+    strong, faint = rng.normal(size=(2, 30)), 1e-7 * rng.normal(size=(8, 30))
+    columns = np.vstack([strong, faint])
+    target = np.concatenate([strong @ rng.dirichlet(np.ones(30)), 3e-7 * rng.normal(size=8)])
+    weights = _simplex.solve(columns, target)
+    order = rng.permutation(30)
+    np.testing.assert_allclose(_simplex.solve(columns[:, order], target), weights[order], atol=1e-8)
+    np.testing.assert_allclose(strong @ weights, target[:2], atol=1e-6)
+
+
 def test_data_without_any_difference() -> None:
     np.testing.assert_allclose(_simplex.solve(np.ones((4, 5)), np.ones(4)), 0.2)
 

@@ -174,15 +174,18 @@ def _shortest(distance: Floats, weights: Floats) -> Floats:
     square = float(point @ point)
     slack = point @ distance - square
     used = weights > 0
-    tied = used | (slack <= TIE * square**0.5 + FLOOR * len(distance))
-    if tied.sum() == used.sum():
-        return weights  # the solver's columns are independent, so the weights are unique
-    near = np.vstack([distance[:, tied] - point[:, None], np.ones(int(tied.sum()))])
-    if np.linalg.matrix_rank(near, tol=1e-9) == near.shape[1]:
-        return weights
-    out = np.zeros_like(weights)
-    out[tied] = _nearest(np.vstack([near[:-1], _SMALL * np.eye(near.shape[1])]))
-    moved = distance @ out
-    if float(moved @ moved) > square * (1 + 1e-9) + 1e-18 * len(distance):
-        raise RuntimeError("simplex least squares: the shortest solution fits worse")
-    return out
+    # A floor tells ties from rounding where the fit is perfect. Where it is merely very good,
+    # columns with a real slack lie below it, and weights on them fit worse: then without it.
+    for floor in (FLOOR * len(distance), 0.0):
+        tied = used | (slack <= TIE * square**0.5 + floor)
+        if tied.sum() == used.sum():
+            return weights  # the solver's columns are independent, so the weights are unique
+        near = np.vstack([distance[:, tied] - point[:, None], np.ones(int(tied.sum()))])
+        if np.linalg.matrix_rank(near, tol=1e-9) == near.shape[1]:
+            return weights
+        out = np.zeros_like(weights)
+        out[tied] = _nearest(np.vstack([near[:-1], _SMALL * np.eye(near.shape[1])]))
+        moved = distance @ out
+        if float(moved @ moved) <= square * (1 + 1e-9) + 1e-18 * len(distance):
+            return out
+    raise RuntimeError("simplex least squares: the shortest solution fits worse")
