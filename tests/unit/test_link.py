@@ -124,6 +124,18 @@ def test_two_payers_are_two_cases_and_one_recipient() -> None:
     assert march.select("unit", "cases", "payers", "recipient").row(0) == ("A", 2, 2, True)
     assert cells(register, "cases")["2020-05"] == 0
     assert records["assistance", "paid_by_several"].count == 1
+    assert ("assistance", "paid_from_outside") not in records  # nobody said which units there are
+
+
+def test_who_is_paid_from_elsewhere_is_counted_and_kept() -> None:
+    register, records = linked(
+        replace(JANUARY, units=("A",)),
+        population=BOTH,
+        assistance=[case(1, "2020-03"), case(1, "2020-04", unit="B")],
+    )
+    assert records["assistance", "paid_from_outside"].count == 1
+    assert records["assistance", "paid_from_outside"].of == 2
+    assert cells(register, "recipient")["2020-04"] is True
 
 
 def test_a_case_that_stands_twice_is_paid_once() -> None:

@@ -26,6 +26,7 @@ from reformeval.sources.simulated_register import simulate_frames
 ROOT = Path(__file__).parents[2]
 BUCKETS = 3
 KEY = ("person", "period")
+BACKGROUND = ("immigrant_category", "country")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,8 @@ def register(simulated: SimulatedSource) -> pl.DataFrame:
     """The simulated register, persons numbered as linking numbers them: by the rank of ids."""
     frame, _ = simulate_frames(simulated, seed=3)
     rank = pl.col("person").rank("dense").cast(pl.Int64)
-    return frame.select(list(REGISTER)).with_columns(rank.alias("person")).sort(KEY)
+    texts = pl.col(*BACKGROUND).cast(pl.String)
+    return frame.select(*REGISTER, texts).with_columns(rank.alias("person")).sort(KEY)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,9 @@ def test_raw_forms_link_back_to_the_register(
     register: pl.DataFrame, source: RegisterSource, raw: Path, tmp_path: Path
 ) -> None:
     found, records = linked(source, raw, tmp_path / "forms")
-    assert found.select(list(REGISTER)).equals(register)
+    # The origin is the country, which is all that a snapshot knows of it.
+    expected = register.with_columns(pl.col("country").alias("origin"))
+    assert found.select(expected.columns).equals(expected)
     counts: dict[str, int] = {}
     for record in records:
         counts[record.rule] = counts.get(record.rule, 0) + record.count
@@ -97,6 +101,22 @@ def test_raw_forms_link_back_to_the_register(
     assert counts["not_resident"] == counts["no_snapshot"] == 0
     assert (found["jobs"] > 1).sum() > 0
     assert (found["payers"] > 1).sum() > 0
+
+
+def test_groups_of_raw_and_simulated_source_hold_the_same_people(
+    register: pl.DataFrame, simulated: SimulatedSource, source: RegisterSource
+) -> None:
+    groups = (given.register_groups()["origin"] for given in (simulated, source))
+    direct, raw = (
+        register.select(
+            pl.col(group.column)
+            .cast(pl.String)
+            .replace_strict({code: name for name, codes in group.values.items() for code in codes})
+        ).to_series()
+        for group in groups
+    )
+    assert (direct == raw).all()
+    assert set(source.mappings) == set(simulated.mappings)
 
 
 def test_buckets_add_up_whatever_their_number(

@@ -74,9 +74,20 @@ def test_linking_what_was_written_gives_the_register_back(tmp_path, buckets):
     covered = (FIRST, LAST)
     rules = LinkRules(FIRST, LAST, "monthly", "on_16th", covered, covered)
     linked, _ = link({name: forms[name] for name in FORMS}, rules)
-    assert linked.select(list(REGISTER)).equals(
-        register().select(list(REGISTER)).sort("person", "period")
-    )
+    expected = register().select(*REGISTER, "immigrant_category", "country")
+    expected = expected.with_columns(
+        pl.col("immigrant_category", "country").cast(pl.String),
+        pl.col("country").cast(pl.String).alias("origin"),
+    ).sort("person", "period")
+    assert linked.select(expected.columns).equals(expected)
+
+
+def test_a_register_without_countries_is_written_with_its_origin(tmp_path):
+    whole = register().filter(pl.col("person") % 5 == 0)
+    raw = write(tmp_path, frame=whole.drop("immigrant_category", "country"))
+    snapshot = pl.read_csv(raw / "population" / "snapshot_2019.csv", separator=";")
+    assert set(snapshot["country"]) == {"norwegian", "western", "non_western"}
+    assert set(snapshot.filter(country="norwegian")["immigrant_category"]) == {"A"}
 
 
 def test_the_forms_have_the_quirks_of_real_ones(tmp_path):

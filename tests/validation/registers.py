@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +79,7 @@ def draw(given: Setting, seed: int) -> Draw:
 def without_pyfixest() -> Iterator[None]:
     """Leave out the regression that only adds the clustered variance: it takes 0.2 s a series."""
 
-    def nothing(block: Design, regressors: Any, _kept: Any, _expected: Any) -> Any:
+    def nothing(block: Design, regressors: Any, *_: Any) -> Any:
         return np.full((len(block.series), len(regressors), len(regressors)), np.nan)
 
     with mock.patch.object(_regression, "own_row", nothing):
@@ -131,7 +131,7 @@ def _true_att(built: Design, truth: pl.DataFrame) -> list[float]:
     }
     out = []
     for s, series in enumerate(built.series):
-        chosen = evidence.covered(built, s, _ATT)
+        chosen = evidence.covered(built, s, _ATT).any(axis=0)
         kept = [p for p, used in zip(built.periods, chosen, strict=True) if used]
         values = [cells.get((series.outcome, series.group, p)) for p in kept]
         complete = bool(values) and all(v is not None for v in values)
@@ -139,13 +139,21 @@ def _true_att(built: Design, truth: pl.DataFrame) -> list[float]:
     return out
 
 
-def null_rows(given: Setting, seed: int) -> list[dict[str, Any]]:
+DRAWN, OWN = "drawn at random", "Bergen"
+
+
+def null_rows(
+    given: Setting, seed: int, cities: Sequence[str] = (DRAWN, OWN)
+) -> list[dict[str, Any]]:
     """Tests of the true null with a city drawn at random as treated, and with the reform's own."""
     built = arrays(given, draw(given, seed))
-    own = int(np.flatnonzero(built.treated)[0])
-    drawn = int(np.random.default_rng([seed, 25]).integers(len(built.units)))
+    units = {
+        DRAWN: int(np.random.default_rng([seed, 25]).integers(len(built.units))),
+        OWN: int(np.flatnonzero(built.treated)[0]),
+    }
     out = []
-    for treated, unit in (("drawn at random", drawn), ("Bergen", own)):
+    for treated in cities:
+        unit = units[treated]
         adopted = np.full(len(built.units), -1)
         adopted[unit] = built.adoption
         moved = replace(built, adopted=adopted)

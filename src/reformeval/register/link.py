@@ -76,7 +76,7 @@ def link(forms: Mapping[str, pl.DataFrame], rules: LinkRules) -> tuple[pl.DataFr
         forms["population"], forms.get("residence_spells"), forms["exits"], rules
     )
     lived = lived.with_columns(residence.as_date("month").alias("period")).drop("month")
-    cases, found = _cases(forms.get("assistance"))
+    cases, found = _cases(forms.get("assistance"), rules.units)
     linked, unlinked = _joined(lived, cases, rules.assistance, "assistance", "case-months")
     records += [*found, *unlinked]
     work = _work(forms.get("earnings"), rules)
@@ -125,7 +125,9 @@ def _none(kind: pl.DataType) -> bool | int:
     return False if kind == pl.Boolean else 0
 
 
-def _cases(assistance: pl.DataFrame | None) -> tuple[pl.DataFrame, list[Record]]:
+def _cases(
+    assistance: pl.DataFrame | None, units: tuple[str, ...]
+) -> tuple[pl.DataFrame, list[Record]]:
     """Sum cases to one row per person and month: two payers are two cases and one recipient."""
     given = pl.DataFrame(schema=_CASES) if assistance is None else assistance
     # Sums of decimals depend on the order of rows: it is fixed here.
@@ -163,6 +165,13 @@ def _cases(assistance: pl.DataFrame | None) -> tuple[pl.DataFrame, list[Record]]
             "the sum of both.",
         ),
     ]  # fmt: skip
+    if units:
+        elsewhere = once.filter(~pl.col("unit").is_in(units)).height
+        records.append(Record(
+            "count", "paid_from_outside", "assistance", elsewhere, once.height, "case-months",
+            "Case-months that a municipality pays which is not among the units of the source, or "
+            "that has another code on the source's geography: they count where the person lives.",
+        ))  # fmt: skip
     return sums, records
 
 

@@ -40,6 +40,9 @@ class LinkRules:
     assistance, jobs
         First and last month that the files cover; None where there are no such files. A resident
         without a row has no assistance, or no job, in these months; in others it is not known.
+    units
+        Municipalities that people live in, where all are known. Any may pay assistance, but who is
+        paid from outside them is counted.
     """
 
     first: date
@@ -48,6 +51,7 @@ class LinkRules:
     employed: EmployedRule = "on_16th"
     assistance: tuple[date, date] | None = None
     jobs: tuple[date, date] | None = None
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

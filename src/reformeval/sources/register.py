@@ -197,6 +197,7 @@ class RegisterSource(RegisterModel):
         return LinkRules(
             first, last, self.residence, self.employed,
             self._covered(self.assistance), self._covered(self.earnings),
+            tuple(sorted(self.known_units() or ())),
         )  # fmt: skip
 
     def _covered(self, files: RawFiles | None) -> tuple[date, date] | None:

@@ -1,10 +1,11 @@
 """Write raw register forms from a register of person-months, with the quirks of real ones.
 
 What is written links back to exactly the register that it came from: same persons, months and
-values. On the way there are, as in real files, people paid by two municipalities, several jobs a
-month and jobs that ended before the 16th, totals that do not add up, records twice, records of
-persons without a number or of nobody in the population, spells left open at an emigration, and
-snapshots that know nobody who came after 1 January.
+values, with the country of background as the origin, which is all that snapshots know of it. On the
+way there are, as in real files, people paid by two municipalities, several jobs a month and jobs
+that ended before the 16th, totals that do not add up, records twice, records of persons without a
+number or of nobody in the population, spells left open at an emigration, and snapshots that know
+nobody who came after 1 January.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from reformeval.errors import Problem, UserError
 from reformeval.register.schema import scan
@@ -32,6 +34,7 @@ from reformeval.sources.raw.models import (
 LAYOUT = "kostra_11f_2022"
 _OLD = 66  # who leaves at this age has left the register, not the country
 _CSV: Mapping[str, Any] = {"separator": ";", "decimal": ","}
+_TEXTS = ("unit", "sex", "family", "origin", "immigrant_category", "country")
 _ENOUGH = 100  # rows in a file's part from which on there are strangers among them
 
 
@@ -55,8 +58,9 @@ def write_forms(registers: Sequence[Path], folder: Path, seed: int) -> None:
     Parameters
     ----------
     registers
-        Parquet files with the columns of `register.schema.REGISTER`; every person is whole in
-        one of them. Memory holds one of them at a time.
+        Parquet files with the columns of `register.schema.REGISTER`, and ``immigrant_category``
+        and ``country`` where the register knows them; every person is whole in one of them.
+        Memory holds one of them at a time.
     folder
         Where the files go; their names and formats are those of `written`.
     seed
@@ -104,7 +108,7 @@ def person_id() -> pl.Expr:
 
 
 def _checked(path: Path) -> pl.DataFrame:
-    text = pl.col("unit", "sex", "family", "origin").cast(pl.String)
+    text = cs.by_name(*_TEXTS, require_all=False).cast(pl.String)
     register = scan(path).with_columns(text).sort("person", "period").collect()
     missing = [name for name in register.columns if register[name].null_count()]
     if missing:
@@ -177,12 +181,18 @@ def _snapshot(of_year: pl.DataFrame, people: pl.DataFrame, year: int, end: date)
             (pl.col("born") // 12 * 100 + pl.col("born") % 12 + 1).alias("born"),
             "sex",
             "family",
-            pl.when(pl.col("origin") == "norwegian")
-            .then(pl.lit("A"))
-            .otherwise(pl.lit("B"))
-            .alias("immigrant_category"),
-            pl.col("origin").alias("country"),
+            *_background(of_year),
         )
+    )
+
+
+def _background(register: pl.DataFrame) -> tuple[pl.Expr, ...]:
+    """Immigrant category and country of background, made from the origin where not known."""
+    category = pl.when(pl.col("origin") == "norwegian").then(pl.lit("A")).otherwise(pl.lit("B"))
+    made = {"immigrant_category": category, "country": pl.col("origin")}
+    return tuple(
+        pl.col(name) if name in register.columns else instead.alias(name)
+        for name, instead in made.items()
     )
 
 
