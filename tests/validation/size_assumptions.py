@@ -58,9 +58,7 @@ ASSUMPTIONS: dict[str, Assumption] = {
     "hagemann": Assumption(
         "normal changes; the treated unit's sd is at most ρ times that of every donor but one, with "
         "ρ the ratio measured before the reform, at least 1; a bound",
-        lambda cell: (
-            cell.sd_ratio <= 1 if cell.sizes == "equal" else cell.sizes == "treated_large"
-        ),
+        lambda cell: cell.sd_ratio <= 1 if cell.sizes == "equal" else cell.sizes == "treated_large",
     ),
     "hagemann, ρ known": Assumption(
         "normal changes; ρ is the true ratio; a bound", lambda cell: cell.sizes == "equal"

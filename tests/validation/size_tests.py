@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from math import comb
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -45,7 +46,8 @@ RANKED = frozenset(
     ("permutation", "permutation_t", "conley_taber", "ferman_pinto", "conformal", "rmspe_ratio",
      "rmspe_ratio_heldout", "conformal_iid")
 )  # fmt: skip
-CHUNK, CHUNK_SEVERAL = 500, 125  # draws at a time
+CHUNK, CHUNK_SEVERAL = 500, 250  # draws at a time
+PLACEBOS = 999  # with several treated units; a report has up to 4,999. So many signs, too
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +83,16 @@ def of_cell(cell: Cell, draws: int) -> list[Tests]:
     parts, rows = [], None
     for first in range(0, draws, size):
         design = size_cells.draw(cell, min(size, draws - first), rng)
-        rows = in_space(design, 1) if rows is None else rows
+        rows = _assignments(design) if rows is None else rows
         parts.append(_of_design(cell, design, rows))
     return [_joined(same) for same in zip(*parts, strict=True)]
+
+
+def _assignments(design: Design) -> Ints:
+    """Give the reform's and its placebos', fewer of them where a report draws them too."""
+    rows = in_space(design, seed=1)
+    every = comb(len(design.units), int(design.treated.sum()))
+    return rows if len(rows) == every else rows[: 1 + PLACEBOS]
 
 
 def _joined(parts: tuple[Tests, ...]) -> Tests:
@@ -115,15 +124,15 @@ def _of_fit(names: Any, estimator: str, cell: Cell, design: Design, fit: Fit) ->
         if name in fit.statistics:
             p = _ranks.rank_p(fit.statistics[name])
             never = np.zeros((len(TARGETS), len(p)), dtype=bool)
-            found.append(Tests(name, estimator, "two-sided", p, never, "", 1 / len(fit.assignments)))
+            found.append(
+                Tests(name, estimator, "two-sided", p, never, "", 1 / len(fit.assignments))
+            )
         else:
             found += _of_method(name, estimator, cell, design, fit)
     return found
 
 
-def _of_method(
-    name: str, estimator: str, cell: Cell, design: Design, fit: Fit
-) -> Iterator[Tests]:
+def _of_method(name: str, estimator: str, cell: Cell, design: Design, fit: Fit) -> Iterator[Tests]:
     module = _router.chosen((name.split(",")[0],))[name.split(",")[0]]
     known = cell.sd_ratio if name.endswith("known") else None
     refused, why = _verdicts(module, design, fit, known)
@@ -169,7 +178,19 @@ def _only_p(module: ModuleType, known: float | None) -> Iterator[None]:
             stack.enter_context(
                 mock.patch.object(_studentised, "accepted", return_value=(nothing, nothing))
             )
+            stack.enter_context(_few_signs())
         yield
+
+
+@contextmanager
+def _few_signs() -> Iterator[None]:
+    """Draw fewer signs for the bootstrap than a report does."""
+    wild_bootstrap.signs.cache_clear()
+    try:
+        with mock.patch.object(wild_bootstrap, "DRAWS", PLACEBOS):
+            yield
+    finally:
+        wild_bootstrap.signs.cache_clear()
 
 
 @contextmanager

@@ -1,92 +1,139 @@
-"""Measure how tests for one treated unit lean with its noise: rows of `inference._sizes`.
+"""The size study: how often every test rejects, with and without an effect.
 
-``python -m tests.validation.sizes`` writes them (about a minute). Every test is the package's own,
-on many series of one design at once; a series is one draw.
+    python -m tests.validation.sizes run
+    python -m tests.validation.sizes report
+
+Every test is the package's own, on many series of one design at once; a series is one draw. Cells
+of `size_cells.grid` lie in `.reformeval/validation/sizes/` as p-values, so that a stopped study
+goes on where it was. `report` writes `docs/validation/sizes.csv` and the rows of
+`reformeval.inference._sizes`.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import re
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
+import polars as pl
 
-from reformeval.assignments import in_space
-from reformeval.design import Design, Floats
-from reformeval.estimators import did, synthetic_control
-from reformeval.inference import _ranks, _router, _sizes
-from reformeval.inference._sizes import Size
-from tests.design_helpers import make_design
+from reformeval.artefacts import write_text
+from reformeval.code_hash import code_hash
+from reformeval.inference import _sizes
+from tests.validation import size_cells, size_rows, size_tests, studies
+from tests.validation.size_cells import Cell
 
-DONORS = (9, 24, 39)
-RATIOS = (0.5, 1.0, 2.0)
-DRAWS, RATIO_DRAWS = 4_000, 1_000
-BEFORE, AFTER = 24, 12  # periods of the RMSPE ratio
-OF_CHANGES = ("permutation", "conley_taber", "t_few", "hagemann")
+RAW = studies.RAW / "sizes"
+CSV = studies.FOLDER / "sizes.csv"
+DRAWS = 2_500
+MODULES = tuple(
+    f"reformeval.{module}"
+    for module in (
+        "estimators.did",
+        "estimators.synthetic_control",
+        *(f"inference.{name.split(',')[0]}" for name in size_tests.ONE if "known" not in name),
+    )
+)
 _ROWS = re.compile(r"(# rows\n).*?(# end\n)", re.DOTALL)
 
 
-def level_of(statistic: str, donors: int) -> float:
-    """Give the attainable level nearest to 5 % in a test that ranks; 5 % in the others."""
-    if statistic in ("t_few", "hagemann"):
-        return 0.05
-    return max(round(0.05 * (donors + 1)), 1) / (donors + 1)
-
-
-def of_changes(donors: int, ratio: float, draws: int = DRAWS) -> list[Size]:
-    """Measure the tests of a unit's change: it alone is drawn, as they depend on nothing else."""
-    rng = np.random.default_rng([donors, int(10 * ratio)])
-    y = np.zeros((draws, donors + 1, 3))
-    y[:, :, 2] = rng.normal(size=(draws, donors + 1))
-    y[:, 0] *= ratio
-    d = make_design(y, 2)
-    with mock.patch.object(did, "_covariance", return_value=None):
-        fit = did.estimate(d, in_space(d, 1), {})
-    found = []
-    for name, module in _router.chosen(OF_CHANGES).items():
-        level = level_of(name, donors)
-        p = module.infer(d, fit, 0.95)[0].p_value[:, 0]
-        if np.isfinite(p).any():
-            found.append(Size(name, donors, ratio, round(level, 4), _rate(p, level), draws))
-    return found
-
-
-def of_rmspe(donors: int, ratio: float, draws: int = RATIO_DRAWS) -> Size:
-    """Measure the rank of the RMSPE ratio of synthetic controls."""
-    d = _noise(donors, ratio, draws)
-    fit = synthetic_control.estimate(d, in_space(d, 1), {})
-    p = _ranks.rank_p(fit.statistics["rmspe_ratio"])
-    level = level_of("rmspe_ratio", donors)
-    return Size("rmspe_ratio", donors, ratio, round(level, 4), _rate(p, level), draws)
-
-
-def _noise(donors: int, ratio: float, draws: int) -> Design:
-    rng = np.random.default_rng([donors, int(10 * ratio), 1])
-    y = rng.normal(size=(draws, donors + 1, BEFORE + AFTER))
-    y[:, 0] *= ratio
-    return make_design(y, BEFORE)
-
-
-def _rate(p: Floats, level: float) -> float:
-    return round(float((p <= level + 1e-9).mean()), 4)
-
-
 def main() -> None:
-    """Write the rows into the module."""
-    sizes = [size for donors in DONORS for ratio in RATIOS for size in of_changes(donors, ratio)]
-    sizes += [of_rmspe(24, ratio) for ratio in RATIOS]
-    sizes.sort(
-        key=lambda s: ((*OF_CHANGES, "rmspe_ratio").index(s.statistic), s.donors, s.sd_ratio)
-    )
-    rows = "".join(
-        f'    Size("{s.statistic}", {s.donors}, {s.sd_ratio}, {s.level}, {s.rate}, {s.draws}),\n'
-        for s in sizes
-    )
+    """Run the study, or write what it found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=["run", "report"])
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    if arguments.part == "run":
+        run(arguments.draws, arguments.workers)
+    else:
+        report()
+
+
+def run(draws: int, workers: int | None) -> None:
+    """Draw and test the cells that are not there yet."""
+    RAW.mkdir(parents=True, exist_ok=True)
+    missing = [cell for cell in size_cells.grid() if not _path(cell).exists()]
+    missing.sort(key=lambda cell: -cell.donors)  # the long ones first
+    code = code_hash(*MODULES)
+    with ProcessPoolExecutor(workers) as pool:
+        for done, text in enumerate(pool.map(partial(_one, draws, code), missing), 1):
+            print(f"{text}; {done} of {len(missing)}", flush=True)
+
+
+def _path(cell: Cell) -> Path:
+    return RAW / f"{cell.seed}-{cell.effect:g}.parquet"
+
+
+def _one(draws: int, code: str, cell: Cell) -> str:
+    start = time.process_time()
+    found = [
+        pl.DataFrame(
+            {
+                "p_value": tests.p_value,
+                "refused_5": tests.refused[0],
+                "refused_10": tests.refused[1],
+            }
+        ).with_columns(
+            method=pl.lit(tests.method),
+            estimator=pl.lit(tests.estimator),
+            alternative=pl.lit(tests.alternative),
+            why=pl.lit(tests.why),
+            step=pl.lit(tests.step),
+            code_hash=pl.lit(code),
+        )
+        for tests in size_tests.of_cell(cell, draws)
+    ]
+    temporary = _path(cell).with_suffix(".part")
+    pl.concat(found).write_parquet(temporary)
+    temporary.replace(_path(cell))
+    return f"{cell}: {time.process_time() - start:.0f} s"
+
+
+def read(cell: Cell) -> tuple[list[size_tests.Tests], set[str]]:
+    """Read what was found in a cell, and with which code."""
+    raw = pl.read_parquet(_path(cell))
+    by = ["method", "estimator", "alternative", "why", "step"]
+    tests = [
+        size_tests.Tests(
+            method, estimator, alternative,
+            part["p_value"].to_numpy(),
+            np.stack([part["refused_5"].to_numpy(), part["refused_10"].to_numpy()]),
+            why, step,
+        )
+        for (method, estimator, alternative, why, step), part in raw.group_by(
+            by, maintain_order=True
+        )
+    ]  # fmt: skip
+    return tests, set(raw["code_hash"])
+
+
+def report() -> None:
+    """Write the table, the study's facts, and the rows that the package quotes."""
+    rows, codes, draws = [], set(), set()
+    for cell in size_cells.grid():
+        tests, code = read(cell)
+        codes |= code
+        draws |= {len(one.p_value) for one in tests}
+        rows += [row for one in tests for row in size_rows.of(cell, one)]
+    table = size_rows.table(rows)
+    write_text(size_rows.csv(table), CSV)
+    facts = {"code": sorted(codes), "draws": max(draws), "bootstrap": size_tests.PLACEBOS}
+    studies.note("sizes", facts)
     path = Path(str(_sizes.__file__))
     text = path.read_text(encoding="utf-8")
-    filled = _ROWS.sub(lambda m: f"{m[1]}SIZES: tuple[Size, ...] = (\n{rows})\n{m[2]}", text)
-    path.write_text(filled, encoding="utf-8", newline="\n")
+    quoted = "".join(f"    {line},\n" for line in size_rows.quoted(table))
+    filled = _ROWS.sub(lambda m: f"{m[1]}SIZES: tuple[Size, ...] = (\n{quoted})\n{m[2]}", text)
+    write_text(filled, path)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -71,6 +72,7 @@ def blocks(periods: int) -> Ints:
     return shifted
 
 
+@lru_cache(maxsize=8)
 def shuffles(periods: int) -> Ints:
     """(1 + draws, periods) indices of permutations in any order, the same every time."""
     rng = np.random.default_rng(SEED)

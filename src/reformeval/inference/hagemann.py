@@ -206,12 +206,19 @@ def _integral(ratio: Floats, donors: int) -> Floats:
     """Integrate Phi(ratio y)^(q-1) phi(y) over y > 0, by Gauss-Legendre with y = 9 t^3."""
     from scipy.special import ndtr
 
-    nodes, weights = np.polynomial.legendre.leggauss(200)
+    nodes, weights = _gauss_legendre()
     t = (nodes + 1) / 2
     y = 9 * t**3
     density = np.exp(-(y**2) / 2) / np.sqrt(2 * np.pi) * 27 * t**2 * weights / 2
     area: Floats = ndtr(np.multiply.outer(ratio, y)) ** (donors - 1) @ density
     return area
+
+
+@lru_cache(maxsize=1)
+def _gauss_legendre() -> tuple[Floats, Floats]:
+    """Nodes and weights on [-1, 1]: finding them takes longer than using them."""
+    nodes, weights = np.polynomial.legendre.leggauss(200)
+    return nodes, weights
 
 
 def _down(value: float) -> float:
