@@ -1,7 +1,7 @@
 # make run         from nothing to results/index.html: environment, simulated register, reports
 # make test        quick tests; make test-slow: the long ones
 # make check       format, lint, types and workflow lint
-# make validation  the simulation study of docs/validation.md (long)
+# make validation  the simulation studies of docs/validation.md (long)
 # make lock        requirements.lock from requirements.in (needs uv)
 # make clean       remove what the workflow made; config, data and restricted data stay
 
@@ -48,6 +48,7 @@ validation: $(STAMP)
 	$(BIN)/python -m tests.validation.study planted --registers 200
 	$(BIN)/python -m tests.validation.study null --registers 500
 	$(BIN)/python -m tests.validation.study verify
+	$(BIN)/python -m tests.validation.sizes
 	$(BIN)/python -m tests.validation.study report
 
 lock:

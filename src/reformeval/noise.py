@@ -76,9 +76,11 @@ def serial_p(residual: Floats, frequency: periods.Frequency) -> float:
     from scipy import stats
 
     n = len(residual)
+    if n < LEAST_FOR_SERIAL:  # none at all, where an estimator says nothing of the time before
+        return float("nan")
     centred = residual - residual.mean()
     total = float(centred @ centred)
-    if n < LEAST_FOR_SERIAL or total <= 1e-24 * max(float(residual @ residual), 1e-300):
+    if total <= 1e-24 * max(float(residual @ residual), 1e-300):
         return float("nan")
     year = {"month": 12, "quarter": 4, "year": 1}[frequency]
     lags = {1, year} if n >= 3 * year else {1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,9 @@ def test_serial_correlation_is_ljung_box() -> None:
     assert serial_p(x, "month") == pytest.approx(stats.chi2.sf(q, 1))
     assert np.isnan(serial_p(x[:19], "month"))
     assert np.isnan(serial_p(np.ones(30), "month"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(serial_p(np.array([]), "month"))
 
 
 def test_a_donor_like_the_treated_unit_leaves_nothing_to_compare() -> None:

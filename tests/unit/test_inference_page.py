@@ -30,20 +30,3 @@ def test_leanings_are_those_measured() -> None:
     assert "too seldom" in _sizes.lean("permutation", "it", 20, noisy=False)
     assert "too often" in _sizes.lean("rmspe_ratio", "it", 9, noisy=False)
     assert _sizes.lean("cluster", "it", 9, noisy=True) == ""
-
-
-def test_measured_sizes_hold_where_units_are_alike() -> None:
-    for size in _sizes.SIZES:
-        error = (size.level * (1 - size.level) / size.draws) ** 0.5
-        assert size.sd_ratio != 1 or size.rate <= size.level + 3.5 * error, size
-
-
-def test_a_few_rows_are_measured_anew() -> None:
-    from tests.validation import sizes
-
-    for size in sizes.of_changes(9, 2.0, 400):
-        known = next(
-            s for s in _sizes.SIZES
-            if (s.statistic, s.donors, s.sd_ratio) == (size.statistic, 9, 2.0)
-        )  # fmt: skip
-        assert abs(size.rate - known.rate) <= 4 * (known.rate * (1 - known.rate) / 400) ** 0.5

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -22,8 +21,9 @@ from reformeval.panel import from_register
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.simulated_register import simulate_frames
 from reformeval.spec import Outcome, PanelSpec, Population
+from tests.validation import crv1
+from tests.validation.studies import ROOT
 
-ROOT = Path(__file__).parents[2]
 REFORM = "bergen_2020"
 LEVEL = 0.95
 
@@ -187,15 +187,10 @@ def _crv1_p(built: Design, s: int) -> float:
     units, kept = built.usable(s)
     y, treated = built.y[s][units], built.treated[units]
     change = y[:, kept & built.in_post].mean(axis=1) - y[:, kept & built.in_pre].mean(axis=1)
-    count, n1 = len(change), int(treated.sum())
     effect = change[treated].mean() - change[~treated].mean()
-    residual = change - np.where(treated, change[treated].mean(), change[~treated].mean())
-    centred = treated - n1 / count
-    variance = (centred**2 * residual**2).sum() / (centred**2).sum() ** 2
     used = int((kept & (built.in_pre | built.in_post)).sum())
-    n, k = count * used, 1 + used
-    variance *= count / (count - 1) * (n - 1) / (n - k)
-    return float(2 * stats.t.sf(abs(effect) / variance**0.5, count - 1))
+    error = float(crv1.variance(change, treated, used)) ** 0.5
+    return float(2 * stats.t.sf(abs(effect) / error, len(change) - 1))
 
 
 _ATT = evidence.Estimand("att")

@@ -56,8 +56,8 @@ ASSUMPTIONS: dict[str, Assumption] = {
         lambda cell: cell.sizes != "equal" or cell.sd_ratio == 1,
     ),
     "hagemann": Assumption(
-        "normal changes; the treated unit's sd is at most ρ times that of every donor but one, with "
-        "ρ the ratio measured before the reform, at least 1; a bound",
+        "normal changes; the treated unit's sd is at most ρ times that of every donor but one, "
+        "with ρ the ratio measured before the reform, at least 1; a bound",
         lambda cell: cell.sd_ratio <= 1 if cell.sizes == "equal" else cell.sizes == "treated_large",
     ),
     "hagemann, ρ known": Assumption(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from reformeval.inference._sizes import Size
 from tests.validation.size_assumptions import ASSUMPTIONS
 from tests.validation.size_cells import Cell
 from tests.validation.size_tests import TARGETS, Tests
@@ -99,19 +100,16 @@ QUOTED = (
 )
 
 
-def quoted(found: pl.DataFrame) -> list[str]:
-    """Write the rows of `reformeval.inference._sizes`: no effect, no serial correlation, near 5 %."""
+def quoted(found: pl.DataFrame) -> list[Size]:
+    """Give the rows of `reformeval.inference._sizes`: independent noise, levels nearest to 5 %."""
     rows = found.filter(
         pl.col("rejected").is_not_null(),
         treated=1, effect=0.0, process="iid", cell_sizes="equal", alternative="two-sided",
     )  # fmt: skip
-    lines = []
+    sizes = []
     for name, method, estimator in QUOTED:
-        one = rows.filter(method=method, estimator=estimator)
-        one = one.group_by("donors", "sd_ratio").agg(pl.all().sort_by("level").first())
-        for row in one.sort("donors", "sd_ratio").iter_rows(named=True):
-            lines.append(
-                f'Size("{name}", {row["donors"]}, {row["sd_ratio"]}, {row["level"]:.4g}, '
-                f"{row['rejected']:.4g}, {row['draws']})"
-            )
-    return lines
+        one = rows.filter(method=method, estimator=estimator).sort("donors", "sd_ratio", "level")
+        for row in one.unique(("donors", "sd_ratio"), keep="first", maintain_order=True).to_dicts():
+            level, rate = round(row["level"], 4), round(row["rejected"], 4)
+            sizes.append(Size(name, row["donors"], row["sd_ratio"], level, rate, row["draws"]))
+    return sizes

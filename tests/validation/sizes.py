@@ -1,11 +1,11 @@
 """The size study: how often every test rejects, with and without an effect.
 
-    python -m tests.validation.sizes run
-    python -m tests.validation.sizes report
+    python -m tests.validation.sizes
+    python -m tests.validation.study report
 
 Every test is the package's own, on many series of one design at once; a series is one draw. Cells
 of `size_cells.grid` lie in `.reformeval/validation/sizes/` as p-values, so that a stopped study
-goes on where it was. `report` writes `docs/validation/sizes.csv` and the rows of
+goes on where it was. The report writes `docs/validation/sizes.csv`, the page, and the rows of
 `reformeval.inference._sizes`.
 """
 
@@ -47,16 +47,12 @@ _ROWS = re.compile(r"(# rows\n).*?(# end\n)", re.DOTALL)
 
 
 def main() -> None:
-    """Run the study, or write what it found."""
+    """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=["run", "report"])
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    if arguments.part == "run":
-        run(arguments.draws, arguments.workers)
-    else:
-        report()
+    run(arguments.draws, arguments.workers)
 
 
 def run(draws: int, workers: int | None) -> None:
@@ -131,7 +127,10 @@ def report() -> None:
     studies.note("sizes", facts)
     path = Path(str(_sizes.__file__))
     text = path.read_text(encoding="utf-8")
-    quoted = "".join(f"    {line},\n" for line in size_rows.quoted(table))
+    quoted = "".join(
+        f'    Size("{s.statistic}", {s.donors}, {s.sd_ratio}, {s.level}, {s.rate}, {s.draws}),\n'
+        for s in size_rows.quoted(pl.read_csv(CSV))
+    )
     filled = _ROWS.sub(lambda m: f"{m[1]}SIZES: tuple[Size, ...] = (\n{quoted})\n{m[2]}", text)
     write_text(filled, path)
 

@@ -1,4 +1,4 @@
-"""The simulation study: bias with planted effects, size and coverage without.
+"""The study on simulated registers: bias with planted effects, size and coverage without.
 
     python -m tests.validation.study planted --registers 200
     python -m tests.validation.study null --registers 500
@@ -7,8 +7,8 @@
 
 Each register is one row group of its own in `.reformeval/validation/`, so a stopped study goes on
 where it was. `verify` runs the first registers of both parts again and says whether the present
-code still gives the same rows. `report` writes the summaries to `docs/validation/` and the page
-`docs/validation.md`.
+code still gives the same rows. `report` writes the summaries of this study and of `sizes` to
+`docs/validation/`, where it was run, and the page `docs/validation.md` from all summaries there.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import polars as pl
 
 from reformeval.code_hash import code_hash
-from tests.validation import page, registers
+from tests.validation import page, register_page, registers, sizes, studies
 
-RAW = registers.ROOT / ".reformeval" / "validation"
+RAW = studies.RAW
 FIRST_SEED = {"planted": 1_000, "null": 5_000}
 ROWS = {"planted": registers.planted_rows, "null": registers.null_rows}
 PERSONS = 40_000
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     if arguments.part == "report":
-        page.write(collect("planted"), collect("null"), arguments.persons, VERIFIED)
+        report(arguments.persons)
         return
     if arguments.part == "verify":
         verify(arguments.persons)
@@ -61,7 +61,7 @@ def run(part: str, count: int, persons: int, workers: int) -> None:
     seeds = range(FIRST_SEED[part], FIRST_SEED[part] + count)
     missing = [seed for seed in seeds if not (folder / f"{seed}.parquet").exists()]
     given = registers.setting(persons, planted=part == "planted")
-    code = code_hash(*page.MODULES)
+    code = code_hash(*register_page.MODULES)
     with ProcessPoolExecutor(workers) as pool:
         for done, seed in enumerate(
             pool.map(partial(_one, ROWS[part], given, folder, code), missing), 1
@@ -99,7 +99,16 @@ def verify(persons: int) -> None:
             if not pl.DataFrame(rows(given, seed), infer_schema_length=None).equals(before):
                 raise SystemExit(f"{part}: register {seed} gives other rows: run the study again")
             print(f"{part}: register {seed} gives the same rows", flush=True)
-    VERIFIED.write_text(f"{code_hash(*page.MODULES)} {AGAIN}", encoding="utf-8")
+    VERIFIED.write_text(f"{code_hash(*register_page.MODULES)} {AGAIN}", encoding="utf-8")
+
+
+def report(persons: int) -> None:
+    """Sum up the studies whose raw rows are here, and write the page from what is committed."""
+    if all((RAW / part).exists() for part in ROWS):
+        register_page.write(collect("planted"), collect("null"), persons, VERIFIED)
+    if sizes.RAW.exists():
+        sizes.report()
+    page.write()
 
 
 def collect(part: str) -> pl.DataFrame:
