@@ -29,7 +29,7 @@ def in_space(design: Design, seed: int) -> Ints:
     seed
         Used only where there are more than `MAX_ENUMERATED` assignments and `SAMPLED` placebos
         (`SAMPLED_STAGGERED` where units adopt in different periods) are drawn without replacement
-        instead.
+        instead; by the units' names, so that their order does not matter.
 
     Returns
     -------
@@ -48,7 +48,8 @@ def in_space(design: Design, seed: int) -> Ints:
         rng = np.random.default_rng(seed)
         drawn: dict[tuple[int, ...], None] = {own: None}
         while len(drawn) <= SAMPLED:
-            drawn[tuple(sorted(rng.choice(total, size, replace=False).tolist()))] = None
+            taken = design.by_name[rng.choice(total, size, replace=False)]
+            drawn[tuple(sorted(taken.tolist()))] = None
         chosen = list(drawn)
     rows = np.full((len(chosen), total), -1, dtype=np.int64)
     for row, members in zip(rows, chosen, strict=True):
@@ -69,7 +70,8 @@ def _dated(design: Design, seed: int) -> Ints:
         rng = np.random.default_rng(seed)
         drawn: dict[bytes, Ints] = {}
         while len(drawn) < SAMPLED_STAGGERED:
-            row = rng.permutation(own)
+            row = np.empty_like(own)
+            row[design.by_name] = rng.permutation(own[design.by_name])
             if not np.array_equal(row, own):
                 drawn.setdefault(row.tobytes(), row)
         others = list(drawn.values())

@@ -111,6 +111,11 @@ class Design:
         return self.adopted >= 0
 
     @cached_property
+    def by_name(self) -> Ints:
+        """Indices of the units in the order of their names: chance goes by it, not by position."""
+        return np.argsort(np.array(self.units), kind="stable")
+
+    @cached_property
     def cohorts(self) -> Ints:
         """Indices of the periods in which units adopt, in order: one per cohort."""
         return np.unique(self.adopted[self.treated])

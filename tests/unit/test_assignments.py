@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 from design_helpers import make_design
+from staggered_helpers import staggered
 
 from reformeval.assignments import MAX_ENUMERATED, SAMPLED, in_space
 
@@ -31,3 +32,13 @@ def test_too_many_are_drawn_without_replacement_by_seed() -> None:
     assert {unit for members in found for unit in members} == set(range(33))
     assert np.array_equal(rows, in_space(design, 5))
     assert not np.array_equal(rows, in_space(design, 6))
+
+
+def test_what_is_drawn_does_not_depend_on_the_order_of_units() -> None:
+    order = np.random.default_rng(0).permutation(33)
+    one_date = make_design(np.zeros((33, 8)), 4, treated=[0, 7, 9])
+    dated = staggered(np.zeros((33, 8)), [3, 5] * 5 + [-1] * 23)
+    for design in (one_date, dated):
+        rows = in_space(design, 5)
+        shuffled = in_space(design.select(np.array([0]), order), 5)
+        assert {row.tobytes() for row in rows[:, order]} == {row.tobytes() for row in shuffled}

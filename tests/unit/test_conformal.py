@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from design_helpers import make_design, panel
 
 from reformeval.assignments import in_space
 from reformeval.design import Design
-from reformeval.estimators import did, event_study, synthetic_control
+from reformeval.estimators import _library, did, event_study, sun_abraham, synthetic_control
 from reformeval.fit import Fit
 from reformeval.inference import _conformal, conformal, conformal_iid
 from reformeval.noise import serial_p
@@ -95,6 +96,17 @@ def test_only_the_two_counterfactuals_are_spoken_of() -> None:
     d, fit = made(synthetic_control)
     ridge = replace(fit, counterfactual=fit.counterfactual + 0.1)
     assert conformal.infer(d, ridge, 0.9) == []
+
+
+def test_a_cohort_at_one_event_time_is_not_a_period_of_an_event_study() -> None:
+    """An estimator of staggered reforms may be asked about a reform with one date."""
+    design = make_design(panel(8, 26, 1), 20)
+    with mock.patch.object(_library, "_compare"):
+        fit = sun_abraham.estimate(design, in_space(design, 0), {})
+    (found,) = conformal.infer(design, fit, 0.9)
+    kinds = np.array([estimand.kind for estimand in fit.estimands])
+    assert np.isfinite(found.p_value[0, kinds == "event"]).sum() == 6  # those from adoption on
+    assert (found.status[0, kinds != "event"] == "").all()
 
 
 def test_too_few_periods_are_refused() -> None:

@@ -74,7 +74,7 @@ def _fit(block: Design, members: Bools) -> Fit:
     squares = (residual**2).sum(axis=(1, 2))
     flat = ~(squares > _FLAT * (dose**2).sum(axis=(1, 2)))
     squares = np.where(flat, np.nan, squares)[:, None]
-    takes = _paths_taken(block.treated, members)
+    takes = _paths_taken(block.treated, members, block.by_name)
     place = np.arange(len(block.units))
     estimate, shift = (
         (residual @ np.swapaxes(of, 1, 2))[:, takes, place].sum(axis=2) / squares
@@ -95,14 +95,15 @@ def _fit(block: Design, members: Bools) -> Fit:
     )
 
 
-def _paths_taken(treated: Bools, members: Bools) -> Ints:
+def _paths_taken(treated: Bools, members: Bools, order: Ints) -> Ints:
     """Say whose path of doses each unit has: (assignments, units).
 
-    Members that are not treated change places with treated units that are not members, in order.
+    Members that are not treated change places with treated units that are not members, one by one
+    in the order of names.
     """
     takes = np.tile(np.arange(len(treated)), (len(members), 1))
     for row, own in zip(takes, members, strict=True):
-        given, taken = np.flatnonzero(treated & ~own), np.flatnonzero(own & ~treated)
+        given, taken = (order[some[order]] for some in (treated & ~own, own & ~treated))
         row[taken], row[given] = given, taken
     return takes
 

@@ -35,9 +35,11 @@ class Changes:
     value: Floats
 
     def arms(self, design: Design, s: int) -> tuple[Ints, Ints]:
-        """Treated units and donors of a series that have changes."""
+        """Treated units and donors of a series that have changes, each in the order of names."""
         known = np.isfinite(self.value[s]).any(axis=1)
-        return np.flatnonzero(known & design.treated), np.flatnonzero(known & ~design.treated)
+        order = design.by_name
+        treated, donors = (order[(known & arm)[order]] for arm in (design.treated, ~design.treated))
+        return treated, donors
 
     def varied(self, design: Design, s: int) -> bool:
         """Whether donors differ in their change under the first estimand."""

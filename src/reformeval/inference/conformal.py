@@ -70,7 +70,7 @@ def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
     found = _build.empty(fit, level)
     speaks = np.zeros(len(fit.estimands), dtype=bool)
     after = np.array(
-        [e.event_time is not None and e.event_time >= 0 for e in fit.estimands], dtype=bool
+        [e.kind == "event" and (e.event_time or 0) >= 0 for e in fit.estimands], dtype=bool
     )
     for s, facts in enumerate(_rules.facts(design, fit, level)):
         if facts is None or facts.dates > 1:
