@@ -1,6 +1,6 @@
 """All placebo estimates in one batch against the alternatives, side by side in one run.
 
-    python benchmarks/synthetic_controls.py [fits | assignments | municipalities]
+    python benchmarks/synthetic_controls.py [fits | periods | assignments | municipalities]
 
 Prints CPU seconds, ratios and differences. Needs nothing but the environment.
 """
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from reformeval import assignments, periods
 from reformeval.design import Design, Series
-from reformeval.estimators import _simplex, did, synthetic_control
+from reformeval.estimators import _simplex, did, synthetic_control, synthetic_did
 from reformeval.spec import Step
 
 T = TypeVar("T")
@@ -41,7 +41,8 @@ def main(parts: list[str]) -> None:
     warm = design(random_walks(4, 1))
     synthetic_control.estimate(warm, assignments.in_space(warm, 0), {})
     did.estimate(warm, warm.adopted[None], {})
-    for part in (fits, assignments_of_did, municipalities):
+    synthetic_did.estimate(warm, assignments.in_space(warm, 0), {})
+    for part in (fits, periods_of_synthetic_did, assignments_of_did, municipalities):
         if not parts or part.__name__.split("_", maxsplit=1)[0] in parts:
             part()
 
@@ -83,6 +84,44 @@ def _fits(donors: int) -> None:
         f"{donors} donors, {SERIES} series: {each:.2e} s per fit, pysyncon {theirs:.2e} s per fit "
         f"(of {SAMPLED_FITS}), ratio {theirs / each:,.0f}; largest relative gap {max(gaps):.1e}, "
         f"pysyncon {max(slow_gaps):.1e}; the whole estimate {whole:.2f} s"
+    )
+
+
+def periods_of_synthetic_did() -> None:
+    """Period weights of every unit × series in one batch against one solve each."""
+    donors = 24
+    y = random_walks(donors + 1, SERIES)
+    pre, post = y[:, :, :ADOPTION], y[:, :, ADOPTION:].mean(axis=2)
+    others = ~np.eye(donors + 1, dtype=bool)
+    ridge = (1e-6 * np.diff(pre, axis=2).std(axis=(1, 2))) ** 2 * donors
+    which = np.zeros(donors + 1, dtype=np.int64)
+    every = np.ones((donors + 1, ADOPTION), dtype=bool)
+    seconds, batch = timed(
+        lambda: [
+            _simplex.solve_each(
+                pre[s].T[None], which, np.tile(post[s], (donors + 1, 1)), every, others,
+                np.full(donors + 1, ridge[s]),
+            )
+            for s in range(SERIES)
+        ],
+        5,
+    )  # fmt: skip
+    slow, single = timed(
+        lambda: [
+            [
+                _simplex.solve(pre[s][own], post[s][own], ridge=float(ridge[s]), intercept=True)
+                for own in others
+            ]
+            for s in range(SERIES)
+        ]
+    )
+    built = design(y)
+    whole, _ = timed(lambda: synthetic_did.estimate(built, assignments.in_space(built, 0), {}))
+    count = SERIES * (donors + 1)
+    print(
+        f"period weights, {donors} donors, {SERIES} series: {seconds / count:.2e} s per fit, one "
+        f"by one {slow / count:.2e} s, ratio {slow / seconds:.1f}, largest difference "
+        f"{np.abs(np.array(batch) - np.array(single)).max():.1e}; the whole estimate {whole:.2f} s"
     )
 
 

@@ -99,3 +99,31 @@ def test_a_solution_that_is_not_optimal_is_an_error(monkeypatch: pytest.MonkeyPa
     rng = np.random.default_rng(4)
     with pytest.raises(RuntimeError, match="relative gap"):
         _simplex.solve(rng.normal(size=(6, 3)), rng.normal(size=6))
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-9, 0.5])
+def test_problems_with_rows_of_their_own(ridge: float) -> None:
+    """One batch gives what `solve` gives for each problem on its rows, columns and data."""
+    rng = np.random.default_rng(4)
+    data = rng.normal(size=(3, 7, 12))
+    which = np.array([0, 2, 1, 0, 2])
+    targets = rng.normal(size=(5, 12))
+    allowed = rng.random((5, 7)) < 0.8
+    kept = rng.random((5, 12)) < 0.8
+    found = _simplex.solve_each(data, which, targets, allowed, kept, np.full(5, ridge))
+    for a in range(5):
+        own, rows = allowed[a], kept[a]
+        columns = data[which[a]][np.ix_(own, rows)].T
+        alone = _simplex.solve(columns, targets[a, rows], ridge=ridge, intercept=True)
+        np.testing.assert_allclose(found[a, own], alone, atol=1e-8)
+        assert (found[a, ~own] == 0).all()
+
+
+def test_problems_with_several_solutions_take_the_shortest() -> None:
+    data = np.zeros((1, 4, 6))
+    data[0, :3] = np.arange(6.0)  # three columns alike and one that is flat
+    every = np.ones((1, 4), dtype=bool)
+    rows = np.ones((1, 6), dtype=bool)
+    which = np.zeros(1, dtype=np.int64)
+    found = _simplex.solve_each(data, which, data[:, 0], every, rows, np.zeros(1))
+    np.testing.assert_allclose(found[0], [1 / 3, 1 / 3, 1 / 3, 0], atol=1e-8)

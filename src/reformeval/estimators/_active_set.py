@@ -65,28 +65,93 @@ def solve(
     factor, product = np.zeros((count, count)), np.zeros((count, count))
     for a in range(problems):
         own = np.flatnonzero(allowed[a])
-        square = np.sum(targets[a] ** 2)
-        # distances from the target are scaled by the largest: the weights do not depend on it
-        scale = 0.0
-        for j in own:
-            scale = max(scale, gram[j, j] - 2 * cross[a, j] + square + ridges[a])
-        if scale <= 0.0:
-            continue
-        cost = np.zeros(len(own))
-        for i in range(len(own)):
-            for k in range(i + 1):
-                p, q = own[i], own[k]
-                value = gram[p, q] - cross[a, p] - cross[a, q] + square
-                if i == k:
-                    cost[i] = 0.5 * penalties[a] * value / scale
-                    value += ridges[a]
-                product[i, k] = product[k, i] = value / scale + 1.0
         solution = np.zeros(len(own))
-        if _minimum(product, cost, factor, solution):
-            solution /= solution.sum()
-            certain[a] = _only(columns, targets[a], own, ridges[a], penalties[a], solution)
-            weights[a, own] = solution
+        certain[a] = _problem(
+            columns, targets[a], gram, cross[a], own, ridges[a], penalties[a],
+            factor, product, solution,
+        )  # fmt: skip
+        weights[a, own] = solution
     return weights, certain
+
+
+@numba.njit(cache=True)
+def solve_each(
+    data: Floats, which: Ints, targets: Floats, allowed: Bools, kept: Bools, ridges: Floats
+) -> tuple[Floats, Bools]:
+    """Solve problems that have data or rows of their own, each with a constant.
+
+    Parameters
+    ----------
+    data
+        (sets, columns, rows) data.
+    which
+        (problems,) the set that a problem is on.
+    targets
+        (problems, rows) data.
+    allowed, kept
+        (problems, columns) columns and (problems, rows) rows that a problem may use.
+    ridges
+        (problems,) penalties on the sum of squared weights.
+
+    Returns
+    -------
+    As `solve`.
+    """
+    problems, count = allowed.shape
+    weights = np.zeros((problems, count))
+    certain = np.zeros(problems, dtype=np.bool_)
+    factor, product = np.zeros((count, count)), np.zeros((count, count))
+    for a in range(problems):
+        own, rows = np.flatnonzero(allowed[a]), np.flatnonzero(kept[a])
+        distance = np.empty((len(own), len(rows)))
+        for i in range(len(own)):
+            for t in range(len(rows)):
+                distance[i, t] = data[which[a], own[i], rows[t]] - targets[a, rows[t]]
+            distance[i] -= distance[i].mean()
+        solution = np.zeros(len(own))
+        certain[a] = _problem(
+            distance, np.zeros(len(rows)), distance @ distance.T, np.zeros(len(own)),
+            np.arange(len(own)), ridges[a], 0.0, factor, product, solution,
+        )  # fmt: skip
+        weights[a, own] = solution
+    return weights, certain
+
+
+@numba.njit(cache=True)
+def _problem(
+    columns: Floats,
+    target: Floats,
+    gram: Floats,
+    cross: Floats,
+    own: Ints,
+    ridge: float,
+    penalty: float,
+    factor: Floats,
+    product: Floats,
+    solution: Floats,
+) -> bool:
+    """Solve one problem in place; the products are those of all columns, ``own`` those it uses."""
+    square = np.sum(target**2)
+    # distances from the target are scaled by the largest: the weights do not depend on it
+    scale = 0.0
+    for j in own:
+        scale = max(scale, gram[j, j] - 2 * cross[j] + square + ridge)
+    if scale <= 0.0:
+        return False
+    cost = np.zeros(len(own))
+    for i in range(len(own)):
+        for k in range(i + 1):
+            p, q = own[i], own[k]
+            value = gram[p, q] - cross[p] - cross[q] + square
+            if i == k:
+                cost[i] = 0.5 * penalty * value / scale
+                value += ridge
+            product[i, k] = product[k, i] = value / scale + 1.0
+    if not _minimum(product, cost, factor, solution):
+        solution[:] = 0.0
+        return False
+    solution /= solution.sum()
+    return _only(columns, target, own, ridge, penalty, solution)
 
 
 @numba.njit(cache=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from reformeval.design import Bools, Floats
+from reformeval.design import Bools, Floats, Ints
 
 _OPTIMAL = 1e-8  # relative gap above which the solution is refused
 FLOOR = 1e-13  # rounding in products of the scaled data: a perfect fit has no relative gap
@@ -133,6 +133,51 @@ def solve_all(
             targets[a],
             ridge=0.0 if ridges is None else float(ridges[a]),
             intercept=intercept,
+        )
+    return np.asarray(weights)
+
+
+def solve_each(
+    data: Floats, which: Ints, targets: Floats, allowed: Bools, kept: Bools, ridges: Floats
+) -> Floats:
+    """Weights for problems that have data or rows of their own, each with a constant: one batch.
+
+    Parameters
+    ----------
+    data
+        (sets, columns, rows) data.
+    which
+        (problems,) the set that a problem is on.
+    targets
+        (problems, rows) data.
+    allowed, kept
+        (problems, columns) columns that may have weight, (problems, rows) rows that are fitted.
+    ridges
+        (problems,) penalties on the sum of squared weights.
+
+    Returns
+    -------
+    (problems, columns) weights, zero where not allowed, each row with sum 1.
+
+    Raises
+    ------
+    RuntimeError
+        If a solution fails the optimality conditions.
+    """
+    from reformeval.estimators import _active_set  # compiled code: imported where it is used
+
+    weights, certain = _active_set.solve_each(
+        np.ascontiguousarray(data), which, np.ascontiguousarray(targets),
+        np.ascontiguousarray(allowed), np.ascontiguousarray(kept), ridges,
+    )  # fmt: skip
+    for a in np.flatnonzero(~certain):
+        own, rows = allowed[a], kept[a]
+        weights[a] = 0.0
+        weights[a, own] = solve(
+            data[which[a]][np.ix_(own, rows)].T,
+            targets[a, rows],
+            ridge=float(ridges[a]),
+            intercept=True,
         )
     return np.asarray(weights)
 

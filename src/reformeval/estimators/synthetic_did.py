@@ -111,10 +111,11 @@ def _weights(
             before, treated[s][:, pre], ~members, ridges=penalties**2 * pre.sum(), intercept=True
         )
         ridges[s] = (_RIDGE * sigmas) ** 2 * (~members).sum(axis=1)
-        for a, own in enumerate(members):
-            times[s, a, pre] = _simplex.solve(
-                before[~own], after[~own], ridge=float(ridges[s, a]), intercept=True
-            )
+        times[s][:, pre] = _simplex.solve_each(
+            before.T[None], np.zeros(len(members), dtype=np.int64),
+            np.tile(after, (len(members), 1)), np.ones((len(members), int(pre.sum())), dtype=bool),
+            ~members, ridges[s],
+        )  # fmt: skip
     return units, times, ridges
 
 
