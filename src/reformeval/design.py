@@ -138,7 +138,7 @@ class Design:
             raise UnsupportedError(
                 f"units adopt in {self.cohorts.size} different periods, and this needs one; for "
                 "staggered reforms there are callaway_santanna, sun_abraham, imputation, "
-                "two_stage and local_projections"
+                "two_stage, local_projections and synthetic_did"
             )
         return int(self.cohorts[0])
 

@@ -48,6 +48,7 @@ headline: {outcome: rate, estimator: callaway_santanna}
 estimators:
   callaway_santanna: {}
   imputation: {}
+  synthetic_did: {donors: never_treated}
 """
 FIRST = [2004, 2006, 2006, 2007, 2001, 2015, *([0] * 14)]
 
@@ -114,6 +115,17 @@ def test_effects(results: Results) -> None:
     }  # fmt: skip
 
 
+def test_synthetic_did_by_cohort(results: Results) -> None:
+    own = results.effects.filter(
+        pl.col("alternative") == "two-sided", estimator="synthetic_did", inference="permutation"
+    )
+    assert own["estimand"].to_list() == ["att", "cohort", "cohort", "cohort"]
+    assert own["estimate"].to_list() == pytest.approx([5.0] * 4, abs=0.6)
+    assert own["n_treated"].to_list() == [4, 1, 2, 1]
+    assert ((own["ci_low"] < own["estimate"]) & (own["estimate"] < own["ci_high"])).all()
+    assert np.isfinite(own["ci_high"][0])
+
+
 def test_checks_and_units(results: Results) -> None:
     reasons = dict(results.units.select("unit", "reason").iter_rows())
     assert "always treated" in reasons["T04"]
@@ -124,14 +136,15 @@ def test_checks_and_units(results: Results) -> None:
     bacon = results.checks.filter(check="goodman_bacon", statistic="forbidden_weight")
     assert 0 < bacon["value"][0] < 1
     choices = results.checks.filter(check="choices")
-    assert choices["estimator"].to_list() == ["callaway_santanna", "imputation"]
+    assert choices["estimator"].to_list() == ["callaway_santanna", "imputation", "synthetic_did"]
     assert "event time −2" in choices["message"][0]
+    assert "weighted periods up to event time −2" in choices["message"][2]
 
 
 def test_tables_words_and_figures(results: Results) -> None:
     tables = build_tables(results)
     assert {"effects_rate", "cohorts_rate", "support"} <= set(tables)
-    assert [line.cells["cohort"] for line in tables["cohorts_rate"].lines] == 2 * [
+    assert [line.cells["cohort"] for line in tables["cohorts_rate"].lines] == 3 * [
         "2004", "2006", "2007",
     ]  # fmt: skip
     # in 2006 the adopter of 2007 is in its anticipation already

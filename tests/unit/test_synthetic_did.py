@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from design_helpers import make_design, panel
+from staggered_helpers import example, staggered
 
 from reformeval.assignments import in_space
 from reformeval.errors import UnsupportedError
-from reformeval.estimators import did, synthetic_did
+from reformeval.estimators import _double_weights, did, synthetic_did
 
 
 def test_parallel_units_give_their_difference_exactly() -> None:
@@ -68,11 +69,12 @@ def test_sigma_does_not_difference_across_a_dropped_period() -> None:
     dropped = [2, 3, 6]
     y[:, 4:6] += 100  # a level seen between two gaps only
     design = make_design(y, 10, dropped=dropped)
-    moments = synthetic_did._difference_moments(design.y[0], design.in_pre)
     donors = np.arange(6) != 0
     pairs = [(0, 1), (4, 5), (7, 8), (8, 9)]
     steps = np.array([y[donors, b] - y[donors, a] for a, b in pairs])
-    assert synthetic_did._sigma(moments, donors) == pytest.approx(steps.std(ddof=1), rel=1e-12)
+    which = np.zeros(1, dtype=np.int64)
+    found = _double_weights.difference_sd(design.y, design.in_pre, which, donors[None])
+    assert found[0] == pytest.approx(steps.std(ddof=1), rel=1e-12)
 
 
 def test_no_adjacent_pre_periods_is_refused() -> None:
@@ -88,3 +90,53 @@ def test_bad_zeta(zeta: object) -> None:
 
 def test_zeta_of_zero_is_allowed() -> None:
     assert synthetic_did.check_options({"zeta": 0}) == []
+
+
+def test_cohorts_are_reforms_of_their_own_against_units_that_never_adopt() -> None:
+    dates = [6, 6, 9, 9, 9, 12, -1, -1, -1, -1, -1]
+    design = staggered(panel(11, 15, seed=5), dates, anticipation=1, dropped=[4, 10])
+    fit = synthetic_did.estimate(design, design.adopted[None], {})
+    effects, cells = [], []
+    units, times = np.zeros(11), np.zeros(15)
+    for k, start in enumerate((6, 9, 12)):
+        chosen = np.flatnonzero(np.isin(dates, (start, -1)))
+        own = design.select(np.array([0]), chosen)
+        alone = synthetic_did.estimate(own, own.adopted[None], {})
+        effects.append(alone.estimate[0, 0, 0])
+        cells.append(dates.count(start) * own.in_post.sum())
+        assert fit.estimands[1 + k].cohort == design.periods[start]
+        assert fit.estimate[0, 0, 1 + k] == pytest.approx(effects[-1], abs=1e-12)
+        units[chosen] += cells[-1] * alone.unit_weights[0, 0]
+        times += cells[-1] * alone.period_weights[0, 0]
+    assert cells == [2 * 8, 3 * 5, 3]
+    assert fit.estimate[0, 0, 0] == pytest.approx(np.average(effects, weights=cells), abs=1e-12)
+    np.testing.assert_allclose(fit.unit_weights[0, 0], units / sum(cells), atol=1e-12)
+    np.testing.assert_allclose(fit.period_weights[0, 0], times / sum(cells), atol=1e-12)
+
+
+def test_paths_of_several_cohorts_are_apart_by_their_effects() -> None:
+    """A constant effect on parallel units: the gap is each period's share of adopters times it."""
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=(12, 1)) + rng.normal(size=(1, 8))
+    design = staggered(y, example().adopted.tolist())
+    y = y + 3.0 * design.post_cells
+    design = staggered(y, design.adopted.tolist())
+    fit = synthetic_did.estimate(design, design.adopted[None], {})
+    gap = (fit.observed - fit.counterfactual)[0, 0]
+    np.testing.assert_allclose(gap, 3.0 * design.post_cells.sum(axis=0) / 8, atol=1e-9)
+
+
+def test_a_cohort_without_two_pre_periods_is_named() -> None:
+    design = staggered(panel(6, 8), [1, 4, 4, -1, -1, -1])
+    with pytest.raises(UnsupportedError, match=r"adopt in 2001-01-01 have none \(u00\)"):
+        synthetic_did.estimate(design, design.adopted[None], {})
+
+
+def test_without_units_that_never_adopt_there_is_no_estimate() -> None:
+    design = staggered(panel(6, 8), [3, 3, 3, 5, 5, 5])
+    assert np.isnan(synthetic_did.estimate(design, design.adopted[None], {}).estimate).all()
+
+
+def test_donors_are_units_that_never_adopt() -> None:
+    assert synthetic_did.check_options({"donors": "never_treated"}) == []
+    assert "never_treated" in synthetic_did.check_options({"donors": "not_yet_treated"})[0]

@@ -34,6 +34,10 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
         )
         if one.spec.method in ("imputation", "two_stage"):
             message = message.replace(f"event time −{back}", "all untreated cells of the unit")
+        if one.spec.method == "synthetic_did":
+            message = message.replace(
+                f"event time −{back}", f"weighted periods up to event time −{back}"
+            )
         rows.append(
             _rows.row(
                 evidence, NAME, None, "info", message, one.spec.label,

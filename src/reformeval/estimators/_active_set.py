@@ -24,6 +24,8 @@ from reformeval.estimators._simplex import FLOOR, TIE
 _GAP = 1e-11  # largest relative gap of a solution that is accepted
 _ENTERS = 1e-13  # a column whose gradient is lower by a smaller share does not enter: rounding
 _DEPENDENT = 1e-11  # smallest pivot, relative to the diagonal, of an independent column
+_SEEN = 1e-8  # a ridge below this share of the products decides nothing that they can show
+_FIRM = 1e-7  # smallest pivot with which weights are exact to about nine digits
 _ZERO = 1e-15  # a weight that a step brought to zero, but for rounding
 
 
@@ -56,8 +58,8 @@ def solve(
     -------
     weights, certain
         (problems, columns) and (problems,). Not certain are problems that have several solutions
-        or columns that depend on each other (unless there is a penalty), and those whose solution
-        misses `_GAP`.
+        or columns that depend on each other (unless there is a penalty, or a ridge that is not
+        lost in rounding), and those whose solution misses `_GAP`.
     """
     problems, count = allowed.shape
     weights = np.zeros((problems, count))
@@ -151,6 +153,10 @@ def _problem(
         solution[:] = 0.0
         return False
     solution /= solution.sum()
+    if 0.0 < ridge <= _SEEN * scale:
+        for k in range(int(np.sum(solution > 0.0))):
+            if factor[k, k] ** 2 < _FIRM:
+                return False
     return _only(columns, target, own, ridge, penalty, solution)
 
 
@@ -180,8 +186,9 @@ def _only(
     floor = FLOOR * len(target) * size * (1.0 + penalty)
     if -slack.min() > _GAP * value + floor:
         return False
-    near = TIE * np.sqrt(value * size) + floor
-    return ridge > 0.0 or penalty > 0.0 or np.sum(slack <= near) <= used
+    # what a ridge that small decides, it decides in the last digits of the products
+    near = TIE * np.sqrt(value * size) + floor + 1e3 * ridge
+    return ridge > _SEEN * size or penalty > 0.0 or np.sum(slack <= near) <= used
 
 
 @numba.njit(cache=True)

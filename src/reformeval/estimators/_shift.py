@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reformeval.design import Bools, Design, Floats
-from reformeval.estimators import _acceptance, _blocks, _simplex
+from reformeval.estimators import _acceptance, _simplex
+from reformeval.estimators._double_weights import Fitted
 
 _FAR = 1e6  # how many times the natural width counts as unbounded
 _PIECES = 100_000
@@ -52,46 +53,49 @@ class _Line:
 
 
 def acceptance(
-    block: Design, members: Bools, estimate: Floats, units: Floats, times: Floats, ridges: Floats
+    block: Design, s: int, members: Bools, estimate: Floats, fitted: Fitted
 ) -> tuple[Floats, Floats]:
     """Find the ends of each placebo's acceptance interval.
 
     Parameters
     ----------
-    estimate, ridges
-        (series, assignments) estimates and ridges of the period weights.
-    units, times
-        Unit and period weights, last axis units and periods.
+    s
+        The series.
+    members
+        (assignments, units) treated units.
+    estimate
+        (assignments,) estimates.
+    fitted
+        Weights of all assignments.
 
     Returns
     -------
     low, high
-        (series, assignments), NaN for row 0.
+        (assignments,), NaN for row 0.
     """
-    shares = _blocks.unit_shares(block, members)
-    slopes = (units - shares)[:, :, block.treated].sum(axis=2)
-    low, high = (x[..., 0] for x in _acceptance.linear(estimate[..., None], slopes[..., None]))
+    gap = fitted.treated - fitted.units
+    slopes = -gap[:, block.treated].sum(axis=1)
+    low, high = (x[0, :, 0] for x in _acceptance.linear(estimate[None, :, None], slopes[:, None]))
+    before, after = block.y[s][:, block.in_pre], block.y[s][:, block.in_post].mean(axis=1)
     for a, own in enumerate(members):
         moved = block.treated[~own]
         if a == 0 or not moved.any() or moved.all():
             continue  # the period weights do not move: the closed form holds
-        for s, y in enumerate(block.y):
-            before = y[:, block.in_pre]
-            donors, weights = before[~own], times[s, a, block.in_pre]
-            residual = (shares - units)[s, a] @ before
-            after = y[~own][:, block.in_post].mean(axis=1)
-            line = _Line(
-                columns=donors - donors.mean(axis=0),
-                target=after - after.mean(),
-                direction=-(moved - moved.mean()),
-                ridge=ridges[s, a],
-                residual=residual - residual.mean(),
-                intercept=estimate[s, a] + float((residual - residual.mean()) @ weights),
-                slope=slopes[s, a],
-                own=estimate[s, 0],
-            )
-            high[s, a] = _edge(line, weights)
-            low[s, a] = -_edge(line.flipped(), weights)
+        donors, weights = before[~own], fitted.times[a, block.in_pre]
+        residual = gap[a] @ before
+        residual = residual - residual.mean()
+        line = _Line(
+            columns=donors - donors.mean(axis=0),
+            target=after[~own] - after[~own].mean(),
+            direction=-(moved - moved.mean()),
+            ridge=fitted.ridges[a],
+            residual=residual,
+            intercept=estimate[a] + float(residual @ weights),
+            slope=slopes[a],
+            own=estimate[0],
+        )
+        high[a] = _edge(line, weights)
+        low[a] = -_edge(line.flipped(), weights)
     return low, high
 
 

@@ -166,8 +166,7 @@ def estimate(design: Design, assignments: Ints, options: Mapping[str, Any], meth
         If the reform's own estimates are not those of the library that the method is held against.
     """
     _blocks.equal_weights_only(design, "an estimator of staggered reforms")
-    if (np.sort(assignments, axis=1) != np.sort(design.adopted)).any():
-        raise UnsupportedError("staggered or backdated placebos must have the reform's own dates")
+    own_dates(design, assignments)
     wanted = estimands(design, method)
 
     def fit(block: Design, dates: Ints) -> Fit:
@@ -176,6 +175,12 @@ def estimate(design: Design, assignments: Ints, options: Mapping[str, Any], meth
         return found
 
     return _blocks.by_block_dated(design, assignments, wanted, fit)
+
+
+def own_dates(design: Design, assignments: Ints) -> None:
+    """Refuse placebos that have other adoption dates than the reform."""
+    if (np.sort(assignments, axis=1) != np.sort(design.adopted)).any():
+        raise UnsupportedError("staggered or backdated placebos must have the reform's own dates")
 
 
 def _fit(

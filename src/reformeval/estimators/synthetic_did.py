@@ -11,33 +11,41 @@ With donors j = 1..N0, N1 treated units averaged to Y1, T0 pre- and T1 post-peri
 ω and λ are not negative and sum to one. σ̂ uses differences over adjacent retained pre-periods
 only: an excluded period leaves a gap that is not differenced across. In a placebo the treated unit
 is a donor like any other. The tiny ridge on λ is the authors'; it makes the weights unique.
+
+Where units adopt at different times (their appendix on staggered adoption; Clarke, Pailañir, Athey
+& Imbens 2023, the estimator of Stata's sdid) every cohort a is estimated so against the units that
+never adopt, and
+
+    att = Σ_a N1_a T1_a effect_a ÷ Σ_a N1_a T1_a
+
+is their average by treated units and periods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from reformeval.design import Bools, Design, Floats, Ints
-from reformeval.errors import UnsupportedError
-from reformeval.estimators import _blocks, _options, _shift, _simplex
+from reformeval.estimators import _blocks, _double_weights, _options, _refit, _shift, _staggered
+from reformeval.estimators._double_weights import Cohort, Fitted
 from reformeval.fit import Estimand, Fit
 
-_ATT = (Estimand("att"),)
-_RIDGE = 1e-6
+DONORS = ("never_treated",)
 
 
 def check_options(options: Mapping[str, Any]) -> list[str]:
     """Problems with the options: ``zeta`` is a number in the outcome's unit, not negative."""
-    problems = _options.unknown(options, ("zeta",))
+    problems = _options.unknown(options, ("zeta", "donors"))
     zeta = options.get("zeta")
     number = isinstance(zeta, int | float) and not isinstance(zeta, bool)
     if zeta is not None and not (number and 0 <= zeta < float("inf")):
         problems.append("zeta must be a number, not negative")
-    return problems
+    own = {name: value for name, value in options.items() if name == "donors"}
+    return problems + _staggered.check_options(own, {"donors": DONORS})
 
 
 def estimate(design: Design, assignments: Ints, options: Mapping[str, Any]) -> Fit:
@@ -46,92 +54,151 @@ def estimate(design: Design, assignments: Ints, options: Mapping[str, Any]) -> F
     Parameters
     ----------
     design
-        One adoption date, equal weights of units.
+        One adoption date or several; equal weights of units.
     assignments
-        (assignments, units) adoption indices; row 0 is the reform.
+        (assignments, units) adoption indices with the reform's dates; row 0 is the reform.
     options
         ``zeta``: the penalty on unit weights, in the outcome's unit, instead of the paper's.
+        ``donors``: never_treated, the only choice.
 
     Returns
     -------
     Fit
-        Estimand: att. With unit weights (donors) and period weights (pre-periods). The
-        acceptance intervals take the refit of the period weights into account (`_shift`).
+        Estimands: att; with several adoption dates also each cohort's. With unit weights (donors)
+        and period weights (pre-periods), averaged over cohorts as the att is. The acceptance
+        intervals take the refit of the weights into account (`_shift`, `_refit`).
 
     Raises
     ------
     UnsupportedError
-        If units are weighted, or no two adjacent pre-periods are retained.
+        If units are weighted, a cohort has no two adjacent pre-periods, or a placebo has other
+        adoption dates than the reform.
     """
     _options.refuse(check_options(options))
     _blocks.equal_weights_only(design, "synthetic_did")
-    zeta = options.get("zeta")
-    return _blocks.by_block(design, assignments, _ATT, partial(_fit, zeta=zeta))
+    wanted = estimands(design)
+    fit = partial(_fit, wanted=wanted, zeta=options.get("zeta"))
+    if design.staggered:
+        _staggered.own_dates(design, assignments)
+        return _blocks.by_block_dated(design, assignments, wanted, fit)
+
+    def of(block: Design, members: Bools) -> Fit:
+        return fit(block, np.where(members, block.adoption, -1))
+
+    return _blocks.by_block(design, assignments, wanted, of)
 
 
-def _fit(block: Design, members: Bools, zeta: float | None) -> Fit:
-    treated = _blocks.averages(block, members)
-    units, times, ridges = _weights(block, members, treated, zeta)
-    retained = np.where(block.excluded, 0.0, block.y)
-    gap = treated - np.where(block.excluded, np.nan, units @ retained)
-    before = (np.where(block.in_pre, gap, 0.0) * times).sum(axis=2, keepdims=True)
-    estimate = _blocks.mean_over(gap, block.in_post[None]) - before
-    low, high = _shift.acceptance(block, members, estimate[..., 0], units, times, ridges)
+def estimands(design: Design) -> tuple[Estimand, ...]:
+    """List the att and, where units adopt at different times, each cohort's effect."""
+    dates = [design.periods[int(start)] for start in design.cohorts] if design.staggered else []
+    return (Estimand("att"), *(Estimand("cohort", cohort=date) for date in dates))
+
+
+def _fit(block: Design, dates: Ints, wanted: Sequence[Estimand], zeta: float | None) -> Fit:
+    S, A, T = len(block.series), len(dates), len(block.periods)
+    estimate, low, high = (np.full((S, A, len(wanted)), np.nan) for _ in range(3))
+    paths = np.full((2, S, A, T), np.nan)
+    units, times = np.full((S, A, len(block.units)), np.nan), np.full((S, A, T), np.nan)
+    cohorts = _double_weights.cohorts(block) if (dates[0] == -1).any() else ()
+    shares = _shares(block, cohorts, wanted)
+    for s, y in enumerate(block.y) if cohorts else ():
+        retained = np.where(block.excluded, 0.0, y)
+        which = np.zeros(A, dtype=np.int64)
+        fitted = [_double_weights.fit(retained[None], which, dates, c, zeta) for c in cohorts]
+        estimate[s] = np.stack([one.effect for one in fitted], axis=1) @ shares.T
+        paths[:, s] = np.where(block.excluded, np.nan, _paths(retained, dates, fitted, cohorts))
+        units[s] = _double_weights.average([one.units for one in fitted], cohorts)
+        times[s] = _double_weights.average([one.times for one in fitted], cohorts)
+        low[s], high[s] = _acceptance(block, s, dates, cohorts, shares, fitted, estimate[s], zeta)
+    used = [one.pre | one.post for one in cohorts]
     return Fit(
-        estimands=_ATT,
-        assignments=np.where(members, block.adoption, -1),
+        estimands=tuple(wanted),
+        assignments=dates,
         estimate=estimate,
-        accept_low=low[..., None],
-        accept_high=high[..., None],
-        observed=treated,
-        counterfactual=treated - gap + before,
-        in_fit=np.tile(block.in_pre | block.in_post, (len(block.series), 1)),
+        accept_low=low,
+        accept_high=high,
+        observed=paths[0],
+        counterfactual=paths[1],
+        in_fit=np.tile(np.any(used, axis=0) if used else ~block.excluded, (S, 1)),
         unit_weights=units,
         period_weights=times,
     )
 
 
-def _weights(
-    block: Design, members: Bools, treated: Floats, zeta: float | None
-) -> tuple[Floats, Floats, Floats]:
-    """Fit unit and period weights; return them and the ridge of the latter."""
-    pre, post = block.in_pre, block.in_post
-    shape = (len(block.series), len(members))
-    units = np.zeros((*shape, len(block.units)))
-    times = np.zeros((*shape, len(block.periods)))
-    ridges = np.zeros(shape)
-    for s, y in enumerate(block.y):
-        moments = _difference_moments(y, pre)
-        before, after = y[:, pre], y[:, post].mean(axis=1)
-        sigmas = np.array([_sigma(moments, ~own) for own in members])
-        penalties = (members.sum(axis=1) * post.sum()) ** 0.25 * sigmas
-        if zeta is not None:
-            penalties = np.full(len(members), zeta)
-        units[s] = _simplex.solve_all(
-            before, treated[s][:, pre], ~members, ridges=penalties**2 * pre.sum(), intercept=True
-        )
-        ridges[s] = (_RIDGE * sigmas) ** 2 * (~members).sum(axis=1)
-        times[s][:, pre] = _simplex.solve_each(
-            before.T[None], np.zeros(len(members), dtype=np.int64),
-            np.tile(after, (len(members), 1)), np.ones((len(members), int(pre.sum())), dtype=bool),
-            ~members, ridges[s],
-        )  # fmt: skip
-    return units, times, ridges
+def _shares(block: Design, cohorts: Sequence[Cohort], wanted: Sequence[Estimand]) -> Floats:
+    """(estimands, cohorts) weights of cohorts' effects; NaN where an estimand has no cohort."""
+    out = np.zeros((len(wanted), len(cohorts)))
+    for e, estimand in enumerate(wanted):
+        for c, cohort in enumerate(cohorts):
+            own = estimand.cohort == block.periods[cohort.start]
+            out[e, c] = cohort.share if estimand.cohort is None else float(own)
+    return np.where(out.any(axis=1, keepdims=True), out, np.nan)
 
 
-def _difference_moments(y: Floats, in_pre: Bools) -> Floats:
-    """(units, 3) count, mean and sum of squared deviations of each unit's first differences."""
-    adjacent = in_pre[1:] & in_pre[:-1]
-    if not adjacent.any():
-        raise UnsupportedError("synthetic_did needs two adjacent pre-periods that are not dropped")
-    steps = np.diff(np.where(in_pre, y, 0.0), axis=1)[:, adjacent]
-    count = np.full(len(y), float(steps.shape[1]))
-    mean = steps.mean(axis=1)
-    return np.stack([count, mean, ((steps - mean[:, None]) ** 2).sum(axis=1)], axis=1)
+def _paths(
+    retained: Floats, dates: Ints, fitted: Sequence[Fitted], cohorts: Sequence[Cohort]
+) -> Floats:
+    """Mean of all adopters by period, and what it would have been: (2, assignments, periods)."""
+    adopters = dates >= 0
+    observed = adopters / adopters.sum(axis=1, keepdims=True) @ retained
+    effect = np.zeros_like(observed)
+    for one, cohort in zip(fitted, cohorts, strict=True):
+        gap = (one.treated - one.units) @ retained
+        before = (gap * one.times).sum(axis=1, keepdims=True)
+        members = (dates == cohort.start).sum(axis=1, keepdims=True)
+        effect += members / adopters.sum(axis=1, keepdims=True) * (gap - before)
+    return np.array([observed, observed - effect])
 
 
-def _sigma(moments: Floats, donors: Bools) -> float:
-    """Pooled standard deviation (n − 1) of the donors' first differences."""
-    count, mean, squares = moments[donors].T
-    total = squares.sum() + (count * (mean - mean.mean()) ** 2).sum()
-    return float(np.sqrt(total / (count.sum() - 1)))
+def _acceptance(
+    block: Design,
+    s: int,
+    dates: Ints,
+    cohorts: Sequence[Cohort],
+    shares: Floats,
+    fitted: Sequence[Fitted],
+    estimate: Floats,
+    zeta: float | None,
+) -> tuple[Floats, Floats]:
+    """Find the ends of one series' acceptance intervals, (assignments, estimands)."""
+    if not block.staggered:
+        low, high = _shift.acceptance(block, s, dates >= 0, estimate[:, 0], fitted[0])
+        return low[:, None], high[:, None]
+    ends = np.full((2, *estimate.shape), np.nan)
+    for e in np.flatnonzero(np.isfinite(shares).all(axis=1)):
+        parts = [
+            (share, cohort, one)
+            for share, cohort, one in zip(shares[e], cohorts, fitted, strict=True)
+            if share > 0
+        ]
+        ends[:, :, e] = _refitted(block, s, dates, parts, estimate[:, e], zeta)
+    return ends[0], ends[1]
+
+
+def _refitted(
+    block: Design,
+    s: int,
+    dates: Ints,
+    parts: Sequence[tuple[float, Cohort, Fitted]],
+    estimate: Floats,
+    zeta: float | None,
+) -> Floats:
+    """Find the ends for one estimand, (2, assignments), from its share, cohort and fit by part."""
+    retained = np.where(block.excluded, 0.0, block.y[s])
+    starts = [cohort.start for _, cohort, _ in parts]
+    taken = block.post_cells & np.isin(block.adopted, starts)[:, None]
+    slope = np.zeros(len(dates))
+    for share, cohort, one in parts:
+        moved = (one.units - one.treated) @ taken.astype(np.float64)
+        slope += share * (moved * (cohort.post / cohort.post.sum() - one.times)).sum(axis=1)
+
+    def again(c: Floats, rows: Ints) -> Floats:
+        data = retained - c[:, None, None] * taken
+        which = np.arange(len(rows))
+        effects = [
+            share * _double_weights.fit(data, which, dates[rows], cohort, zeta).effect
+            for share, cohort, _ in parts
+        ]
+        return np.asarray(np.sum(effects, axis=0))
+
+    return np.array(_refit.acceptance(again, estimate, slope))

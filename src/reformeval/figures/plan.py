@@ -26,6 +26,7 @@ WITH_WEIGHTS = (
     "common_sc",
     "matched_sc",
 )
+WITHOUT_EVENTS = ("synthetic_did",)  # methods of staggered reforms without event times
 NEGATIVE_WEIGHTS = ("augmented_sc",)  # those of them whose weights may be negative
 
 
@@ -75,7 +76,7 @@ def _labels(spec: ReportSpec, kind: str, outcome: str) -> tuple[str, ...]:
     if kind == "event_study":
         methods = ("event_study", "person_event_study")
         if spec.timing.staggered:
-            methods = tuple(e.method for e in spec.estimators)
+            methods = tuple(e.method for e in spec.estimators if e.method not in WITHOUT_EVENTS)
     elif kind in ("synthetic_control", "gaps"):
         methods = WITH_WEIGHTS
     else:
