@@ -76,14 +76,25 @@ def serial_p(residual: Floats, frequency: periods.Frequency) -> float:
     from scipy import stats
 
     n = len(residual)
-    if n < LEAST_FOR_SERIAL:  # none at all, where an estimator says nothing of the time before
-        return float("nan")
+    year = {"month": 12, "quarter": 4, "year": 1}[frequency]
+    lags = {1, year} if n >= 3 * year else {1}
+    correlation = _autocorrelations(residual, max(lags))
+    terms = n * (n + 2) * correlation**2 / (n - np.arange(1, max(lags) + 1))
+    return min(float(stats.chi2.sf(terms[:m].sum(), m)) for m in lags)
+
+
+def persistence(residual: Floats) -> float:
+    """First-order autocorrelation of residuals before the reform; NaN as in `serial_p`."""
+    return float(_autocorrelations(residual, 1)[0])
+
+
+def _autocorrelations(residual: Floats, lags: int) -> Floats:
+    """(lags,) of residuals around their mean, NaN where they cannot be told."""
+    unknown = np.full(lags, np.nan)
+    if len(residual) < LEAST_FOR_SERIAL:  # none, where an estimator is silent on the time before
+        return unknown
     centred = residual - residual.mean()
     total = float(centred @ centred)
     if total <= 1e-24 * max(float(residual @ residual), 1e-300):
-        return float("nan")
-    year = {"month": 12, "quarter": 4, "year": 1}[frequency]
-    lags = {1, year} if n >= 3 * year else {1}
-    correlation = np.array([centred[k:] @ centred[:-k] / total for k in range(1, max(lags) + 1)])
-    terms = n * (n + 2) * correlation**2 / (n - np.arange(1, max(lags) + 1))
-    return min(float(stats.chi2.sf(terms[:m].sum(), m)) for m in lags)
+        return unknown
+    return np.array([centred[k:] @ centred[:-k] / total for k in range(1, lags + 1)])

@@ -12,7 +12,14 @@ from design_helpers import make_design, panel
 
 from reformeval.assignments import in_space
 from reformeval.design import Design
-from reformeval.estimators import _library, did, event_study, sun_abraham, synthetic_control
+from reformeval.estimators import (
+    _library,
+    did,
+    event_study,
+    penalised_sc,
+    sun_abraham,
+    synthetic_control,
+)
 from reformeval.fit import Fit
 from reformeval.inference import _conformal, conformal, conformal_iid
 from reformeval.noise import serial_p
@@ -170,3 +177,35 @@ def test_level_is_held_when_residuals_are_exchangeable_in_time() -> None:
     limit = 0.1 + 3.5 * np.sqrt(0.09 / draws)
     assert 0.03 < hits / draws <= limit
     assert 0.03 < joint / draws <= limit
+
+
+@pytest.mark.parametrize(("root", "low", "high"), [(0.5, 0.02, 0.09), (1.0, 0.20, 0.32)])
+def test_a_gap_that_wanders_is_warned_of(root: float, low: float, high: float) -> None:
+    """Two of 48 blocks, an autoregression or a random walk, over 36 and 12 periods."""
+    noise = np.random.default_rng(3).normal(size=(600, 300))
+    for t in range(1, 300):
+        noise[:, t] += root * noise[:, t - 1]
+    y = np.zeros((600, 4, 48))
+    y[:, 0] = noise[:, -48:]
+    y[:, 1] = 1.0  # donors that differ, and do not move
+    d = make_design(y, 36)
+    (found,) = conformal.infer(d, did.estimate(d, in_space(d, 1)[:1], {}), 0.95)
+    assert low < (found.p_value[:, 0] <= 2 / 48 + 1e-9).mean() < high
+    warned = (found.status[:, 0] == "warn").mean()
+    assert warned > 0.9 if root == 1 else warned < 0.15
+    told = np.char.find(found.reason[:, 0].astype(str), "wanders") >= 0
+    assert told.mean() == warned
+
+
+def test_penalised_donors_are_never_spoken_of() -> None:
+    """One donor that is nearest by far is all of the mix, with a penalty and without."""
+    y = panel(5, 26, 2)
+    y[:, 0] = y[:, 1] - 0.1
+    y[:, 2:] += 50
+    d = make_design(y, 20)
+    plain, penalised = (
+        m.estimate(d, in_space(d, 1)[:1], {}) for m in (synthetic_control, penalised_sc)
+    )
+    np.testing.assert_allclose(plain.counterfactual, penalised.counterfactual)
+    assert conformal.infer(d, plain, 0.9)
+    assert not conformal.infer(d, penalised, 0.9)

@@ -85,6 +85,8 @@ def path(design: Design, fit: Fit, s: int) -> Path | None:
     """Take a series' path; None where the fit's counterfactual is neither of the two."""
     if design.problem(s) is not None or fit.period_weights is not None:
         return None
+    if "penalty" in fit.statistics:  # like weighted donors by chance, and not when refitted
+        return None
     units, kept = design.usable(s)
     used = kept & (design.in_pre | design.in_post)
     weights, own = design.unit_weights[s], units & design.treated

@@ -47,6 +47,8 @@ class Facts:
         Treated sd ÷ donors' sd before the reform (`noise.before_reform`); NaN: not known.
     serial
         p-value of no serial correlation in the gap before the reform; NaN: not known.
+    persistence
+        First-order autocorrelation of the gap before the reform; NaN: not known.
     level
         The configured confidence level.
     """
@@ -63,6 +65,7 @@ class Facts:
     assignments: int
     noise: float
     serial: float
+    persistence: float
     level: float
 
     @property
@@ -168,13 +171,14 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         donors = donors or int((design.adopted == design.cohorts[-1]).sum())
         return Facts(
             treated, donors, pre, post, dates, "other", equal, False, True, assignments,
-            float("nan"), float("nan"), level,
+            float("nan"), float("nan"), float("nan"), level,
         )  # fmt: skip
     used, kept = design.usable(s)
     before = kept & design.in_pre
     changes = _changes.of(design, fit)
     sizes = design.n is not None and bool((design.n[s][used][:, before] > 0).all())
     gap = (fit.observed - fit.counterfactual)[s, 0]
+    gap = gap[before & np.isfinite(gap)]
     return Facts(
         treated=treated,
         donors=donors,
@@ -187,7 +191,8 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         varied=changes is None or changes.varied(design, s),
         assignments=assignments,
         noise=noise.before_reform(design, s)[0],
-        serial=noise.serial_p(gap[before & np.isfinite(gap)], design.frequency),
+        serial=noise.serial_p(gap, design.frequency),
+        persistence=noise.persistence(gap),
         level=level,
     )
 

@@ -21,6 +21,7 @@ from reformeval.intervals import Intervals
 NAME = "conformal"
 SPEAKS_OF = "att of `did` and `synthetic_control`; periods from adoption on of `event_study`"
 FLOOR = "1 ÷ periods (att), 1 ÷ (1 + pre-periods) (single periods)"
+WANDERS_FROM = 0.6  # first-order autocorrelation
 
 
 def least_periods(level: float) -> int:
@@ -43,6 +44,16 @@ RULES = (
         lambda f: (
             f"{f.pre + f.post} periods: the smallest p is 1/{f.pre + f.post}, above {f.alpha:.2g}; "
             f"it takes {least_periods(f.level)} periods"
+        ),
+    ),
+    _rules.Rule(
+        "warn",
+        f"the gap before adoption has a first-order autocorrelation above {WANDERS_FROM:g}",
+        lambda f: bool(f.persistence > WANDERS_FROM),
+        lambda f: (
+            f"the gap before the reform wanders (first-order autocorrelation {f.persistence:.2f}), "
+            "and the test takes it to come back: of a random walk over 36 and 12 periods it "
+            "rejects 26 % of true nulls at 4 %"
         ),
     ),
     _rules.Rule(
