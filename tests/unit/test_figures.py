@@ -152,6 +152,16 @@ def test_refused_interval_is_hollow_and_missing_estimate_a_cross(tmp_path: Path)
     assert sum(line.get_marker() == "x" for line in lines) == len(spec.estimators)
 
 
+def test_placebos_show_the_p_of_both_directions(tmp_path: Path) -> None:
+    spec = make(tmp_path, SMALL)
+    results = read(tmp_path, spec)
+    own = results.effects.filter(estimand="att", inference="permutation")
+    one_sided = own.with_columns(alternative=pl.lit("greater"), p_value=pl.lit(0.77))
+    changed = replace(results, effects=pl.concat([one_sided, results.effects]))
+    with style.context():
+        assert "p = 0.77" not in _texts(_draw(changed, "placebos"))
+
+
 def test_placebos_show_every_assignment_and_the_p_of_the_table(tmp_path: Path) -> None:
     spec = make(tmp_path, SMALL)
     results = read(tmp_path, spec)

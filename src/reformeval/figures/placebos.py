@@ -74,8 +74,10 @@ def _floor_note(results: Results, outcome: str) -> str:
 
 
 def _permutation_row(results: Results, outcome: str, group: str, label: str) -> Row | None:
+    """Row of the test in both directions, which is what the footnote says of p."""
     rows = results.rows(outcome, group, label, "att")
-    return next((row for row in rows if row["inference"] == "permutation"), None)
+    tests = (row for row in rows if row["inference"] == "permutation")
+    return next((row for row in tests if row["alternative"] in (None, "two-sided")), None)
 
 
 def _panel(ax: Axes, results: Results, outcome: str, group: str, labels: list[str]) -> None:
