@@ -8,7 +8,7 @@
 # `python -m reformeval.jobs.<rule>`; docs/auditing.md says which rule makes which file.
 from pathlib import Path
 
-from reformeval.workflow import command, load_or_exit, wording
+from reformeval.workflow import command, load_or_exit, templates
 
 plan = load_or_exit(Path.cwd())
 

@@ -27,6 +27,7 @@ from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
 from reformeval.jobs._source import ADOPTION_READER, PanelJob, RegisterJob, SourceSlice, modules
 from reformeval.provenance import MadeFrom, fingerprint, sha256
 from reformeval.register import bucket_names
+from reformeval.report import texts
 from reformeval.sources._register_keys import RegisterModel
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
@@ -253,6 +254,16 @@ class Plan:
         spec = resolve.report_spec(self.studies[wildcards.reform])
         return to_json(replace(spec, question="", notes=(), config=""))
 
+    def words(self, wildcards: Wildcards) -> list[str]:
+        """Name the file with the words of a reform's language."""
+        return [str(texts.path(self.studies[wildcards.reform].reform.language))]
+
+    @property
+    def all_words(self) -> list[str]:
+        """Name the files with the words that the index may need."""
+        spoken = {study.reform.language for study in self.studies.values()} | {texts.DEFAULT}
+        return [str(texts.path(language)) for language in sorted(spoken)]
+
     def report(self, wildcards: Wildcards) -> str:
         """Slice of `write_report`."""
         spec = resolve.report_spec(self.studies[wildcards.reform])
@@ -363,9 +374,9 @@ def command(rule: str) -> str:
     )
 
 
-def wording(*folders: str) -> list[str]:
-    """Give the report's files in these folders: inputs of the rules that show their words."""
-    files = [path for folder in folders for path in (PACKAGE / "report" / folder).rglob("*")]
+def templates() -> list[str]:
+    """Give the files that pages are filled into: inputs of the rules that write them."""
+    files = (PACKAGE / "report" / "templates").rglob("*")
     return sorted(str(path) for path in files if path.is_file())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reformeval.config.loader import load
-from reformeval.config.resolve import estimate_spec
+from reformeval.config.resolve import estimate_spec, report_spec
 from reformeval.errors import UserError
 from reformeval.spec import Covariate
 
@@ -390,7 +390,6 @@ INFERENCE = {
 }
 RESERVED = {
     "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
-    "language": ("groups: [", "language: en\ngroups: [", "18: `language`"),
 }
 
 
@@ -437,6 +436,27 @@ def test_bad_inference(tmp_path: Path, given: str, expected: str) -> None:
 def test_inference_is_known(tmp_path: Path, given: str) -> None:
     text = changed(BASE, "groups: [", f"inference: {given}\ngroups: [")
     assert load(project(tmp_path, text)).reforms["x"].inference
+
+
+def test_the_language_reaches_the_report(tmp_path: Path) -> None:
+    assert report_spec(load(project(tmp_path / "a", BASE)).study("x")).language == "en"
+    text = changed(BASE, "groups: [", "language: nb\ngroups: [")
+    assert report_spec(load(project(tmp_path / "b", text)).study("x")).language == "nb"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("nbb", "`language` is 'nbb'\n    fix: did you mean 'nb'?"),
+        ("sv", "`language` is 'sv'\n    fix: there are: 'en', 'nb'"),
+        ("no", "`language`: YAML reads no as false"),
+    ],
+)
+def test_languages_that_do_not_exist(tmp_path: Path, given: str, expected: str) -> None:
+    text = changed(BASE, "groups: [", f"language: {given}\ngroups: [")
+    with pytest.raises(UserError) as caught:
+        load(project(tmp_path, text))
+    assert str(caught.value).startswith(f"{FILE}:18: {expected}")
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), RESERVED.values(), ids=RESERVED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from evidence_helpers import TIMING
+from matplotlib.figure import Figure
 
 from reformeval.figures import _layout
 from reformeval.figures.calendar import LEFT_DONORS, NEVER, _donor_spans
@@ -26,6 +27,17 @@ def test_long_titles_of_panels_are_wrapped_and_short_ones_left() -> None:
     assert titles[:4] == ["All", "A", "B", "C"]
     assert titles[4].replace("\n", " ") == long
     assert "\n" in titles[4]
+
+
+def test_long_names_at_the_ends_of_lines_are_broken_and_keep_apart() -> None:
+    ax = Figure().add_subplot()
+    ax.set_ylim(0, 1)
+    long = "Gjennomsnitt av 8 kontrollenheter"
+    _layout.label_ends(ax, [(1.0, 0.5, long, "black"), (1.0, 0.51, "Bergen", "black")])
+    shown = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert list(shown) == ["Gjennomsnitt av 8\nkontrollenheter", "Bergen"]
+    first, second = shown.values()
+    assert second - first >= 0.055 * 1.5 - 1e-12
 
 
 def test_event_times_before_the_reform_are_not_hidden_by_a_method_without_them() -> None:

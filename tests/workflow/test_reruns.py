@@ -88,6 +88,16 @@ def test_other_words_for_a_reform_assess_nothing(project: Project, old: str, new
     assert project.plan().jobs == of(READ_BY_PEOPLE, "ash")
 
 
+def test_another_language_assesses_nothing(project: Project) -> None:
+    project.edit("config/reforms/ash.yaml", "question:", "language: nb\nquestion:")
+    assert project.plan().jobs == of(READ_BY_PEOPLE, "ash")
+
+
+def test_a_text_in_a_language_that_no_reform_has_reruns_nothing(project: Project) -> None:
+    project.append_program("report/texts/nb.yaml", "\nunused_words: nothing\n")
+    assert project.plan().jobs == set()
+
+
 def test_another_question_draws_nothing(project: Project) -> None:
     project.edit("config/reforms/ash.yaml", "Did it change", "How did it change")
     assert project.plan().jobs == of(READ_BY_PEOPLE - {"draw_figures"}, "ash")

@@ -15,7 +15,7 @@ rule draw_figures:
         fits=plan.fits,
         effects=rules.assess_effects.output.effects,
         checks=rules.assess_effects.output.checks,
-        wording=wording("texts"),
+        words=plan.words,
     output:
         figures=directory("results/{reform}/figures"),
     log:
@@ -37,7 +37,8 @@ rule write_report:
         figures=rules.draw_figures.output.figures,
         effects=rules.assess_effects.output.effects,
         checks=rules.assess_effects.output.checks,
-        wording=wording("texts", "templates"),
+        words=plan.words,
+        templates=templates(),
     output:
         report="results/{reform}/report.html",
         tables=directory("results/{reform}/tables"),
@@ -57,7 +58,8 @@ rule write_index:
     """List all reforms with their headlines."""
     input:
         reports=expand(rules.write_report.output.report, reform=plan.present),
-        wording=wording("texts", "templates"),
+        words=plan.all_words,
+        templates=templates(),
     output:
         index="results/index.html",
     log:

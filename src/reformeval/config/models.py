@@ -6,7 +6,7 @@ The models hold what one key can say by itself; what depends on other keys or on
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import MinLen
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from reformeval.report.texts import DEFAULT, languages
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
 from reformeval.sources.statbank import StatBankSource
@@ -41,6 +42,11 @@ SOURCE_KINDS: dict[
     "statbank": StatBankSource,
     "table": TableSource,
 }
+
+if TYPE_CHECKING:  # mypy cannot know which files there are
+    Language = str
+else:
+    Language = Literal[languages()]
 
 GroupTerm = tuple[str, tuple[str, ...] | None]
 GroupEntry = tuple[GroupTerm, ...]
@@ -431,11 +437,12 @@ EstimatorField = Annotated[
 class Reform(ConfigModel):
     """A reform file, ``config/reforms/<name>.yaml``."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("language",)
-
     title: Text = Field(description="one line for figures and the report")
     question: Text | None = Field(None, description="what is asked, in one sentence")
     notes: tuple[Text, ...] = Field((), description="what a reader of the results must know")
+    language: Language = Field(
+        DEFAULT, description="language of figures, tables and report, e.g. nb for Norwegian"
+    )
     source: str = Field(description="file stem of a file in config/sources")
     geography: Annotated[
         Geography | None, BeforeValidator(_geography, json_schema_input_type=Geography | int)

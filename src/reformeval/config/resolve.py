@@ -438,6 +438,7 @@ def report_spec(study: Study) -> ReportSpec:
         is_simulated=source.is_simulated,
         config=resolved_yaml(study),
         seed=study.settings.seed,
+        language=reform.language,
     )
 
 

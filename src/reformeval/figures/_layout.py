@@ -25,6 +25,7 @@ from reformeval.report.results import Results, Row, group_label
 from reformeval.report.texts import say
 
 LEFT, RIGHT, LINE = 0.82, 0.24, 0.165
+END = 18  # letters of a name at the end of a line
 EMPTY = "empty"
 Handle = Line2D | Patch
 Dash = Literal["-", "--"] | tuple[float, tuple[float, ...]]
@@ -59,6 +60,7 @@ def by_group(
     subtitle: str | None = None,
     panel_height: float | None = None,
     more: Sequence[str] = (),
+    left: float = LEFT,
 ) -> Page:
     """Lay out a figure of one outcome with one panel a group; the rest as `page`.
 
@@ -76,6 +78,7 @@ def by_group(
         footnote,
         key,
         panel_height,
+        left,
     )
 
 
@@ -260,7 +263,7 @@ def last(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write names at the right ends of lines, moved apart where they would overlap.
+    """Write names at the right ends of lines, broken and moved apart to have room.
 
     Parameters
     ----------
@@ -270,11 +273,13 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     low, high = ax.get_ylim()
     apart = (high - low) * 0.055
     ordered = sorted(ends, key=lambda end: end[1])
+    names = [textwrap.fill(text, END) for _, _, text, _ in ordered]
     heights: list[float] = []
-    for _, y, _, _ in ordered:
-        heights.append(max(y, heights[-1] + apart) if heights else y)
+    for i, (_, y, _, _) in enumerate(ordered):
+        breaks = sum(name.count("\n") for name in names[i - 1 : i + 1]) / 2
+        heights.append(max(y, heights[-1] + apart * (1 + breaks)) if heights else y)
     excess = max(heights[-1] - high, 0.0) if heights else 0.0
-    for (x, _, text, colour), y in zip(ordered, heights, strict=True):
+    for (x, _, _, colour), text, y in zip(ordered, names, heights, strict=True):
         ax.annotate(
             text, (x, y - excess), xytext=(5, 0), textcoords="offset points", color=colour,
             fontsize=8.8, va="center", fontweight="bold", annotation_clip=False,

@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, Multiple
 from reformeval import periods
 from reformeval.figures import style
 from reformeval.figures._layout import Page
+from reformeval.report import dates
 from reformeval.report.numbers import number
 from reformeval.report.numbers import periods as periods_of
 from reformeval.report.texts import say
@@ -59,7 +60,7 @@ def time_axis(view: Page, timing: Timing, room: float = 0.0) -> None:
             shown = timing.periods[::step]
             ax.set_xticks(
                 [year(p, timing) for p in shown],
-                [periods.label(p, timing.frequency) for p in shown],
+                [dates.tick(p, timing.frequency) for p in shown],
             )
         else:
             _year_ticks(ax, first, last, 9 if view.columns == 1 else 5)
@@ -135,7 +136,7 @@ def event_axis(view: Page, timing: Timing, label: str) -> None:
 def reform_key(timing: Timing, marks: bool = True) -> list[str]:
     """Sentences for the footnote that say what the marks of the reform are."""
     if timing.staggered:
-        first, last = (periods.label(timing.adoptions[i], timing.frequency) for i in (0, -1))
+        first, last = (dates.label(timing.adoptions[i], timing.frequency) for i in (0, -1))
         key = "figure.mark.cohorts" if marks else "figure.mark.cohorts_ledger"
         notes = [say(key, n=len(timing.adoptions), first=first, last=last)]
         return notes + _further_marks(timing) if marks else notes
@@ -143,7 +144,7 @@ def reform_key(timing: Timing, marks: bool = True) -> list[str]:
         say(
             "figure.mark.step_numbered" if len(timing.steps) > 1 else "figure.mark.step_only",
             n=i + 1,
-            period=periods.label(step.start, timing.frequency),
+            period=dates.label(step.start, timing.frequency),
             label=step.label,
         )
         for i, step in enumerate(timing.steps)
@@ -161,6 +162,6 @@ def _further_marks(timing: Timing) -> list[str]:
         before = periods_of(timing.anticipation, timing.frequency)
         notes.append(say("figure.mark.anticipation", periods=before))
     if timing.dropped:
-        dropped = ", ".join(periods.label(p, timing.frequency) for p in timing.dropped)
+        dropped = ", ".join(dates.label(p, timing.frequency) for p in timing.dropped)
         notes.append(say("figure.mark.dropped", periods=dropped))
     return notes

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from reformeval import periods
 from reformeval.figures import _layout, _time, style
 from reformeval.figures.plan import Planned, title_of
+from reformeval.report import dates
 from reformeval.report.results import Results
 from reformeval.report.texts import say
 from reformeval.spec import Timing
@@ -71,7 +72,7 @@ def _treated_rows(results: Results, folded: bool) -> tuple[list[date], list[str]
     if timing.staggered and folded:
         starts = list(timing.adoptions)
         counts = [list(adopted.values()).count(start) for start in starts]
-        labels = [periods.label(start, timing.frequency) for start in starts]
+        labels = [dates.label(start, timing.frequency) for start in starts]
         return starts, [
             say("figure.calendar.cohort", period=label, n=n)
             for label, n in zip(labels, counts, strict=True)

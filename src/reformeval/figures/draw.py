@@ -21,6 +21,7 @@ from reformeval.figures import (
 from reformeval.figures.plan import Planned, planned
 from reformeval.report.results import Results, read
 from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import speaking
 
 # Each kind takes the artefacts and which of its figures to draw.
 Draw = Callable[[Results, Planned], Figure]
@@ -48,7 +49,8 @@ def draw_figures(folder: Path, spec: ReportSpec) -> None:
         The reform, as the report shows it.
     """
     results = read(folder, spec)
-    for figure in planned(spec):
-        with style.context():
-            drawn = KINDS[figure.kind](results, figure)
-        style.save(drawn, folder / "figures" / figure.name)
+    with speaking(spec.language):
+        for figure in planned(spec):
+            with style.context():
+                drawn = KINDS[figure.kind](results, figure)
+            style.save(drawn, folder / "figures" / figure.name)

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, style
 from reformeval.figures.plan import Planned, title_of
-from reformeval.report import numbers
+from reformeval.report import numbers, units
 from reformeval.report.results import SHOWN, Results, Row, group_label, label_words
 from reformeval.report.spec import ReportSpec
 from reformeval.report.texts import listed, say
+from reformeval.report.words import inference_words
 
 STEP = 0.21
 GAP = 0.14
@@ -58,7 +59,7 @@ def draw(results: Results, figure: Planned) -> Figure:
     ax.tick_params(axis="y", length=0, labelsize=9, pad=10)
     ax.spines["left"].set_visible(False)
     _layout.plain_numbers(ax, "x", bins=9)
-    ax.set_xlabel(say("figure.effect", measured_in=spec.unit_of(outcome)), fontsize=8.8)
+    ax.set_xlabel(say("figure.effect", measured_in=units.of_axis(spec, outcome)), fontsize=8.8)
     return view.figure
 
 
@@ -67,7 +68,7 @@ def _notes(spec: ReportSpec, outcome: str, rows: list[Row]) -> list[str]:
     notes = [say("figure.effects.footnote")]
     if shown:
         levels = sorted({numbers.percent(row["ci_level"]) for row in shown})
-        methods = sorted({row["inference"] for row in shown})
+        methods = [inference_words(name) for name in sorted({row["inference"] for row in shown})]
         floors = sorted({row["p_value_floor"] for row in shown if row["p_value_floor"]})
         notes.append(say("figure.effects.level", level=listed(levels), method=listed(methods)))
         if floors:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, style
 from reformeval.figures.plan import Planned
+from reformeval.report import units
 from reformeval.report.results import Results, Row, label_words
 from reformeval.report.texts import say
 from reformeval.spec import Outcome
@@ -33,7 +34,7 @@ def draw(results: Results, figure: Planned) -> Figure:
         _panel(ax, results, family, group.name, labels)
     for ax in view.lowest:
         ax.set_xlabel(say("figure.later.x"), fontsize=8.4)
-    unit = spec.unit_of(figure.outcome)
+    unit = units.of_axis(spec, figure.outcome)
     _layout.y_label(view, say("figure.effect", measured_in=unit))
     return view.figure
 

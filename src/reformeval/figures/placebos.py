@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, style
 from reformeval.figures.plan import Planned
-from reformeval.report import numbers
+from reformeval.report import numbers, units
 from reformeval.report.results import Results, Row, label_words
 from reformeval.report.texts import say
 
 STRIP = 200
 BINS = 40
+LETTERS, MOST = 11, 22  # of an estimator's name, in a line
 
 
 def draw(results: Results, figure: Planned) -> Figure:
@@ -24,6 +25,9 @@ def draw(results: Results, figure: Planned) -> Figure:
     spec, outcome = results.spec, figure.outcome
     labels = [estimator.label for estimator in spec.of_outcome(outcome)]
     height = 0.62 + 0.46 * len(labels)
+    names = [label_words(name) for name in labels]
+    # Room on the left for the longest word: long ones are not broken.
+    letters = max(LETTERS, *(min(len(word), MOST) for name in names for word in name.split()))
     view = _layout.by_group(
         results,
         figure,
@@ -37,16 +41,17 @@ def draw(results: Results, figure: Planned) -> Figure:
             _layout.stroke("#9a9a9a", say("figure.placebos.placebo"), 0, marker="o"),
         ],
         panel_height=max(height, 1.3),
+        left=_layout.LEFT + 0.066 * (letters - LETTERS),
     )
     for i, (ax, group) in enumerate(zip(view.panels, spec.groups, strict=True)):
         if not _any_placebo(results, outcome, group.name):
             _layout.refused_panel(ax, results.att(outcome, group.name, labels[0]))
             continue
         _panel(ax, results, outcome, group.name, labels)
-        names = [textwrap.fill(label_words(name), 11) for name in labels]
-        ax.set_yticks(range(len(labels)), names if i % view.columns == 0 else [""] * len(labels))
+        shown = [textwrap.fill(name, letters) if i % view.columns == 0 else "" for name in names]
+        ax.set_yticks(range(len(labels)), shown)
         ax.tick_params(axis="y", length=0, labelsize=8)
-    measured_in = spec.unit_of(outcome)
+    measured_in = units.of_axis(spec, outcome)
     for ax in view.lowest:
         ax.set_xlabel(say("figure.effect", measured_in=measured_in), fontsize=8.4)
     return view.figure

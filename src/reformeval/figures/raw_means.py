@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from reformeval.figures import _layout, _time, style
 from reformeval.figures.plan import Planned
-from reformeval.report.numbers import level_unit
+from reformeval.report import units
 from reformeval.report.results import Cells, Results
 from reformeval.report.texts import say
 
@@ -40,7 +40,7 @@ def draw(results: Results, figure: Planned) -> Figure:
         _panel(ax, series, donors, _time.years(spec.timing), names if single else None)
     _time.time_axis(view, spec.timing, room=0.16 if single else 0.0)
     _time.mark_reform(view, spec.timing)
-    _layout.y_label(view, level_unit(spec.outcome(outcome).measured_in))
+    _layout.y_label(view, units.of_level(spec.outcome(outcome).measured_in))
     return view.figure
 
 

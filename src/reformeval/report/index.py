@@ -10,12 +10,16 @@ from reformeval.artefacts import write_text
 from reformeval.report import words
 from reformeval.report.results import read
 from reformeval.report.spec import ReportSpec
+from reformeval.report.texts import DEFAULT, say, speaking
 from reformeval.report.write import environment
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One reform on the page; ``link`` is empty where it has no report."""
+    """One reform on the page, in its own language.
+
+    ``link`` is empty where it has no report; then ``absent`` says where its data can be had.
+    """
 
     title: str
     question: str
@@ -23,8 +27,9 @@ class Entry:
     lead: str
     uncertainty: str
     truth: str
-    simulated: bool
-    obtain: str
+    simulated: str
+    absent: str
+    language: str
 
 
 def write_index(results: Path, entries: Sequence[ReportSpec]) -> None:
@@ -36,16 +41,22 @@ def write_index(results: Path, entries: Sequence[ReportSpec]) -> None:
         The folder that holds a folder for each reform.
     entries
         The reforms, in the order of the page. One without a report is listed with where its data
-        can be had.
+        can be had. Where they have different languages, the page around them has the default one.
     """
     page = environment().get_template("index.html.j2")
     shown = [_entry(results / spec.reform, spec) for spec in entries]
-    write_text(page.render(entries=shown), results / "index.html")
+    languages = {spec.language for spec in entries}
+    with speaking(languages.pop() if len(languages) == 1 else DEFAULT):
+        text = page.render(entries=shown)
+    write_text(text, results / "index.html")
 
 
 def _entry(folder: Path, spec: ReportSpec) -> Entry:
     has_report = (folder / "report.html").exists()
     told = words.headline(read(folder, spec)) if has_report else None
+    with speaking(spec.language):
+        simulated = say("report.simulated") if spec.is_simulated else ""
+        absent = "" if has_report else say("index.absent", obtain=spec.source.obtain)
     return Entry(
         title=spec.title,
         question=spec.question,
@@ -53,6 +64,7 @@ def _entry(folder: Path, spec: ReportSpec) -> Entry:
         lead=told.lead if told else "",
         uncertainty=" ".join(told.uncertainty[:1]) if told else "",
         truth=told.truth if told else "",
-        simulated=spec.is_simulated,
-        obtain=spec.source.obtain,
+        simulated=simulated,
+        absent=absent,
+        language=spec.language,
     )

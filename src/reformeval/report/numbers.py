@@ -1,4 +1,4 @@
-"""Numbers as readers expect them: few digits, a real minus sign, thousands separators."""
+"""Numbers as readers expect them: few digits, a real minus sign, the language's marks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reformeval.periods import Frequency
-from reformeval.report.texts import say, say_or
+from reformeval.report.texts import say
 
 MINUS = "−"
 MAX_DECIMALS = 6
@@ -58,10 +58,17 @@ def number(value: float | None, decimals: int, sign: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else f"{MINUS}∞"
     rounded = round(value, decimals) + 0.0
-    text = f"{abs(rounded):,.{decimals}f}"
+    text = _marked(f"{abs(rounded):,.{decimals}f}")
     if rounded < 0:
         return MINUS + text
     return f"+{text}" if sign and rounded > 0 else text
+
+
+def _marked(text: str) -> str:
+    """Put the language's decimal mark and thousands separator into a number."""
+    whole, _, part = text.partition(".")
+    whole = whole.replace(",", say("number.thousands"))
+    return f"{whole}{say('number.decimal')}{part}" if part else whole
 
 
 def given(value: float) -> str:
@@ -87,26 +94,16 @@ def p_value(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "—"
     if value < 0.0005:
-        return "< 0.001"
-    return f"{value:.3f}" if value < 0.0995 else f"{value:.2f}"
-
-
-def level_unit(measured_in: str) -> str:
-    """Name the unit of an outcome's level, given that of a difference of two levels.
-
-    Examples
-    --------
-    >>> level_unit("percentage points"), level_unit("NOK per month")
-    ('per cent', 'NOK per month')
-    """
-    return say_or(f"level_unit.{measured_in}", measured_in)
+        return f"< {number(0.001, 3)}"
+    return number(value, 3 if value < 0.0995 else 2)
 
 
 def percent(share: float | None) -> str:
     """Write a level such as 0.95 as ``95 %``, with one decimal where it needs one."""
     if share is None:
         return "—"
-    return say("number.percent", value=f"{100 * share:.1f}".removesuffix(".0"))
+    text = f"{100 * share:.1f}".removesuffix(".0")
+    return say("number.percent", value=_marked(text))
 
 
 def interval(low: float | None, high: float | None, decimals: int) -> str:
@@ -118,7 +115,7 @@ def interval(low: float | None, high: float | None, decimals: int) -> str:
 
 def count(value: int | None) -> str:
     """Write a whole number with thousands separators."""
-    return "—" if value is None else f"{value:,}"
+    return "—" if value is None else _marked(f"{value:,}")
 
 
 def periods(n: int, frequency: Frequency) -> str:

@@ -29,7 +29,7 @@ from reformeval.artefacts import (
 )
 from reformeval.report import numbers
 from reformeval.report.spec import ReportSpec
-from reformeval.report.texts import listed, say
+from reformeval.report.texts import listed, say, say_or
 from reformeval.spec import Contrast, Group
 
 Row = Mapping[str, Any]
@@ -334,5 +334,5 @@ def _term_words(variable: str, value: str) -> str:
 
 
 def label_words(label: str) -> str:
-    """Words for an estimator's label."""
-    return label.replace("_", " ")
+    """Words for an estimator's label: those of the method that it is named after, or its own."""
+    return say_or(f"method.{label}.label", label.replace("_", " "))

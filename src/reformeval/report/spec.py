@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reformeval.report.texts import DEFAULT
 from reformeval.spec import (
     Comparison,
     Contrast,
@@ -23,6 +24,7 @@ class Estimator:
     """One estimator label of a reform, as the report shows it.
 
     ``outcomes`` are those that it estimates; ``unit`` is that of its effects, None: the outcome's.
+    ``dose`` is how much of a dose they are given for, and what it is measured in.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Estimator:
     outcomes: tuple[str, ...] = ()
     unit: str | None = None
     contrasts: tuple[Contrast, ...] = ()
+    dose: tuple[float, str] | None = None
 
     @classmethod
     def of(cls, spec: EstimateSpec) -> Estimator:
@@ -44,6 +47,7 @@ class Estimator:
             spec.outcomes,
             spec.unit,
             spec.contrasts,
+            (spec.dose.per, spec.dose.measured_in) if spec.dose else None,
         )
 
 
@@ -77,6 +81,8 @@ class ReportSpec:
         Whether the source is simulated, so that the truth is known.
     config
         The resolved reform, source and settings as YAML text, without absolute paths.
+    language
+        Code of the language of figures, tables and report.
     """
 
     reform: str
@@ -97,6 +103,7 @@ class ReportSpec:
     config: str
     seed: int
     value_labels: Mapping[str, str] = field(default_factory=dict)
+    language: str = DEFAULT
 
     def outcome(self, name: str) -> Outcome:
         """Return the outcome of this name."""
@@ -115,11 +122,6 @@ class ReportSpec:
     def contrasts(self) -> tuple[Contrast, ...]:
         """Contrasts of any estimator, each once, in the order of the first that has it."""
         return tuple(dict.fromkeys(c for e in self.estimators for c in e.contrasts))
-
-    def unit_of(self, name: str) -> str:
-        """Give the unit of measurement of the effects that `of_outcome` gives."""
-        unit = next((e.unit for e in self.of_outcome(name)), None)
-        return (unit or "{}").replace("{}", self.outcome(name).measured_in)
 
     def family(self, name: str) -> tuple[Outcome, ...]:
         """One outcome of the same persons seen at several months, in order of these.

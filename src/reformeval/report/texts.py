@@ -1,20 +1,66 @@
-"""Every word that figures, tables and reports show, from ``texts/en.yaml``."""
+"""Every word that figures, tables and reports show, from ``texts/<language>.yaml``.
+
+A new language is one more file: nothing else names the languages there are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-FILE = Path(__file__).parent / "texts" / "en.yaml"
+FOLDER = Path(__file__).parent / "texts"
+DEFAULT = "en"  # also the language of reasons and messages in the files of results
+
+_spoken: ContextVar[str] = ContextVar("spoken", default=DEFAULT)
+
+
+def languages() -> tuple[str, ...]:
+    """Codes of the languages there are, sorted: names of the files with their words."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def path(language: str) -> Path:
+    """Give the file with the words of a language."""
+    return FOLDER / f"{language}.yaml"
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Say everything inside in this language.
+
+    Whoever makes a figure, a table or a page sets it once, so that no function in between has to
+    hand it on. Numbers on the axes of a figure are only written when it is saved: that must
+    happen inside, too.
+
+    Examples
+    --------
+    >>> with speaking("nb"):
+    ...     say("group.all")
+    'Alle'
+    """
+    before = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(before)
+
+
+def spoken() -> str:
+    """Code of the language that is spoken now, for ``lang`` in HTML."""
+    return _spoken.get()
 
 
 @cache
-def load(path: Path = FILE) -> dict[str, str]:
-    """Read a text file as flat keys: ``{"figure.event_study.title": "…"}``."""
-    return dict(_flat(yaml.safe_load(path.read_text(encoding="utf-8")), ""))
+def load(language: str = DEFAULT) -> dict[str, str]:
+    """Read a language as flat keys: ``{"figure.event_study.title": "…"}``."""
+    text = path(language).read_text(encoding="utf-8")
+    return dict(_flat(yaml.safe_load(text), ""))
 
 
 def _flat(value: Any, prefix: str) -> list[tuple[str, str]]:
@@ -37,12 +83,12 @@ def say(key: str, **values: object) -> str:
     >>> say("number.percent", value="95")
     '95\xa0%'
     """
-    return load()[key].format_map(values)
+    return load(spoken())[key].format_map(values)
 
 
 def has(key: str) -> bool:
     """Whether there is a text under this key."""
-    return key in load()
+    return key in load(spoken())
 
 
 def say_or(key: str, fallback: str, **values: object) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from reformeval import periods
-from reformeval.report import numbers
+from reformeval.report import dates, numbers, units
 from reformeval.report.results import (
     SHOWN,
     Results,
@@ -17,7 +16,7 @@ from reformeval.report.results import (
     group_label,
     label_words,
 )
-from reformeval.report.texts import has, say, say_or
+from reformeval.report.texts import has, say, say_or, speaking
 from reformeval.spec import Contrast, Timing
 
 COMMON_LEVELS = (0.99, 0.95, 0.9, 0.8, 0.75, 0.5)
@@ -49,7 +48,12 @@ class Headline:
 
 
 def headline(results: Results) -> Headline:
-    """Put the headline row of the effects into words."""
+    """Put the headline row of the effects into words, in the reform's language."""
+    with speaking(results.spec.language):
+        return _headline(results)
+
+
+def _headline(results: Results) -> Headline:
     row = results.headline
     if row is None or row["estimate"] is None:
         reason = (row or {}).get("reason") or say("reason.none")
@@ -62,13 +66,13 @@ def headline(results: Results) -> Headline:
 def amount(results: Results, row: Row, value: float) -> str:
     """Write a size in the outcome's unit, without its sign."""
     size = numbers.number(abs(value), results.decimals[row["outcome"]])
-    return say("number.measured", value=size, measured_in=row["measured_in"])
+    return say("number.measured", value=size, measured_in=units.of_row(results, row))
 
 
 def signed(results: Results, row: Row, value: float) -> str:
     """Write a value in the outcome's unit, with its sign."""
     text = numbers.number(value, results.decimals[row["outcome"]], sign=True)
-    return say("number.measured", value=text, measured_in=row["measured_in"])
+    return say("number.measured", value=text, measured_in=units.of_row(results, row))
 
 
 def level(results: Results, row: Row, value: float | None) -> str:
@@ -76,7 +80,7 @@ def level(results: Results, row: Row, value: float | None) -> str:
     text = numbers.number(value, results.decimals[row["outcome"]])
     if value is None:
         return text
-    unit = numbers.level_unit(row["measured_in"])
+    unit = units.of_level(units.of_row(results, row))
     return say("number.measured", value=text, measured_in=unit)
 
 
@@ -89,6 +93,11 @@ def method_name(results: Results, label: str) -> str:
     """Name of the method behind a label."""
     method = results.spec.method_of(label)
     return say_or(f"method.{method}.name", label_words(method))
+
+
+def inference_words(name: str) -> str:
+    """Name of a method of inference inside a sentence."""
+    return say_or(f"inference.{name}.short", label_words(name))
 
 
 def _lead(results: Results, row: Row) -> str:
@@ -116,8 +125,9 @@ def _lead(results: Results, row: Row) -> str:
 
 def words_of_start(timing: Timing) -> str:
     """Name the period of adoption, or the first and the last of several."""
-    starts = (timing.adoption, timing.adoptions[-1] if timing.staggered else timing.adoption)
-    return " to ".join(dict.fromkeys(periods.label(p, timing.frequency) for p in starts))
+    first = dates.label(timing.adoption, timing.frequency)
+    last = dates.label(timing.adoptions[-1], timing.frequency) if timing.staggered else first
+    return first if last == first else say("number.interval", low=first, high=last)
 
 
 def _interval(results: Results, row: Row) -> str:
@@ -161,7 +171,7 @@ def _p(results: Results, row: Row) -> str:
         return ""
     p = numbers.p_value(row["p_value"])
     if row["inference"] != "permutation" or not row["p_value_floor"]:
-        return say("headline.p_other", p=p, method=row["inference"])
+        return say("headline.p_other", p=p, method=inference_words(row["inference"]))
     count = round(1 / row["p_value_floor"])
     return say(
         "headline.p_permutation",
@@ -186,7 +196,7 @@ def _verdict(results: Results, row: Row) -> str:
         said.append(say("verdict.inconclusive_unnamed"))
     elif has(f"verdict.{verdict}"):
         named = verdict == "no_effect_beyond_smallest" and smallest is not None
-        size = _chosen(row, smallest) if named else ""
+        size = _chosen(results, row, smallest) if named else ""
         said.append(say(f"verdict.{verdict}", smallest=size, alpha=numbers.percent(alpha)))
     if verdict != "effect":
         if row["minimum_detectable"] is not None and math.isfinite(row["minimum_detectable"]):
@@ -194,13 +204,13 @@ def _verdict(results: Results, row: Row) -> str:
             own = numbers.percent(1 - row["ci_level"])
             said.append(say("verdict.detectable", size=size, alpha=own))
         if smallest is not None and verdict == "inconclusive":
-            said.append(say("verdict.smallest", size=_chosen(row, smallest)))
+            said.append(say("verdict.smallest", size=_chosen(results, row, smallest)))
     return " ".join(said)
 
 
-def _chosen(row: Row, value: float | None) -> str:
+def _chosen(results: Results, row: Row, value: float | None) -> str:
     text = numbers.number(None, 0) if value is None else numbers.given(value)
-    return say("number.measured", value=text, measured_in=row["measured_in"])
+    return say("number.measured", value=text, measured_in=units.of_row(results, row))
 
 
 def _truth(results: Results, row: Row) -> str:

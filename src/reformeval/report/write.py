@@ -13,13 +13,12 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from reformeval import periods
 from reformeval.artefacts import write_text
 from reformeval.figures.plan import Planned, planned, title_of
-from reformeval.report import numbers, words
+from reformeval.report import dates, numbers, words
 from reformeval.report.results import Results, group_label, label_words
 from reformeval.report.spec import ReportSpec
-from reformeval.report.texts import listed, say, say_or
+from reformeval.report.texts import DEFAULT, listed, say, say_or, speaking, spoken
 from reformeval.spec import Outcome, Population
 from reformeval.tables import _table, checks
 from reformeval.tables._table import Table
@@ -82,7 +81,9 @@ def write_report(
         Nothing that changes from run to run, so that equal results give equal bytes.
     """
     page = environment().get_template("report.html.j2")
-    write_text(page.render(**content(results, tables, made_from)), results.folder / "report.html")
+    with speaking(results.spec.language):
+        text = page.render(**content(results, tables, made_from))
+    write_text(text, results.folder / "report.html")
 
 
 def environment() -> jinja2.Environment:
@@ -96,6 +97,7 @@ def environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     env.globals["say"] = say
+    env.globals["spoken"] = spoken
     env.globals["css"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
     return env
 
@@ -110,6 +112,7 @@ def content(
     attention = checks.attention(results)
     return {
         "spec": spec,
+        "messages": "" if spec.language == DEFAULT else say("report.messages"),
         "headline": words.headline(results),
         "numbers": _key_numbers(results),
         "inference_table": shown.get("inference"),
@@ -205,8 +208,8 @@ def _window(spec: ReportSpec) -> str:
     timing = spec.timing
     return say(
         "report.data.window_text",
-        first=periods.label(timing.first, timing.frequency),
-        last=periods.label(timing.last, timing.frequency),
+        first=dates.label(timing.first, timing.frequency),
+        last=dates.label(timing.last, timing.frequency),
         periods=numbers.periods(len(timing.periods) - len(timing.dropped), timing.frequency),
     )
 

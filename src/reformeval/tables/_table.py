@@ -6,12 +6,13 @@ Cells are text that is ready to read; the CSV holds the unrounded numbers instea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from reformeval.artefacts import atomically, write_text
+from reformeval.report.texts import spoken
 
 Cells = dict[str, str]
 
@@ -51,6 +52,8 @@ class Table:
         Reasons, numbered from 1 as the rows' ``note`` cells refer to them.
     data
         The unrounded numbers for the CSV.
+    language
+        Code of the language of its words: that which was spoken when it was made.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Table:
     notes: tuple[str, ...]
     footnotes: tuple[str, ...]
     data: pl.DataFrame
+    language: str = field(default_factory=spoken)
 
     @property
     def lines(self) -> list[Line]:
@@ -119,7 +123,7 @@ def html(table: Table, page: bool = False) -> str:
         table_font_names=["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"],
     )
     text: str = shown.as_raw_html(make_page=page)
-    return text
+    return text.replace('<html lang="en">', f'<html lang="{table.language}">', 1)
 
 
 def latex(table: Table) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from reformeval import periods
-from reformeval.report import numbers
+from reformeval.report import dates, numbers, units
 from reformeval.report.results import (
     Results,
     Row,
@@ -74,7 +73,7 @@ def by_contrast(results: Results, outcome: str) -> Table | None:
     note = say(
         "table.effects.note",
         measured_in=what.measured_in,
-        level_unit=numbers.level_unit(what.measured_in),
+        level_unit=units.of_level(what.measured_in),
     )
     return Table(
         name=f"contrasts_{outcome}",
@@ -156,7 +155,7 @@ def _build(results: Results, outcome: str, estimand: str) -> Table:
         say(
             "table.effects.note",
             measured_in=what.measured_in,
-            level_unit=numbers.level_unit(what.measured_in),
+            level_unit=units.of_level(what.measured_in),
         ),
         say("table.effects.headline" if headline else "table.effects.exploratory"),
         say("table.effects.floor"),
@@ -235,13 +234,12 @@ def _line(results: Results, row: Row, reasons: _Reasons, which: str = "") -> Lin
 
 def _cohort(results: Results, row: Row) -> str:
     at = row["cohort"]
-    return "" if at is None else periods.label(at, results.spec.timing.frequency)
+    return "" if at is None else dates.label(at, results.spec.timing.frequency)
 
 
 def _estimator(results: Results, row: Row) -> str:
     """Words for the label, with the unit of its effects where that is not the outcome's."""
-    own = row["measured_in"] != results.spec.outcome(row["outcome"]).measured_in
-    unit = f" ({row['measured_in']})" if own else ""
+    unit = f" ({units.of_row(results, row)})" if units.is_own(results, row) else ""
     return label_words(row["estimator"]) + unit
 
 

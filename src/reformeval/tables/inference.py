@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reformeval.report import numbers
+from reformeval.report import numbers, units
 from reformeval.report.results import SHOWN, Results, Row, by_worth
 from reformeval.report.texts import say, say_or
 from reformeval.tables._table import Cells, Column, Line, Table
@@ -21,7 +21,7 @@ def build(results: Results) -> Table | None:
         "valid": [_line(results, row) for row in valid],
         "refused": [_line(results, row) for row in rows if row["status"] not in SHOWN],
     }
-    measured_in = headline["measured_in"]
+    measured_in = units.of_row(results, headline)
     columns = ("inference", "alternative", "interval", "level", "p", "floor", "reason")
     return Table(
         name="inference",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from reformeval import periods
+from reformeval.report import dates
 from reformeval.report.numbers import count, number
 from reformeval.report.results import Results
 from reformeval.report.texts import say
@@ -24,7 +24,7 @@ def build(results: Results) -> Table | None:
     for row in data.iter_rows(named=True):
         cells = {name: count(row[name]) for name in _COUNTS}
         cells["event_time"] = number(row["event_time"], 0)
-        at = say("table.support.cohort", period=periods.label(row["cohort"], timing.frequency))
+        at = say("table.support.cohort", period=dates.label(row["cohort"], timing.frequency))
         sections.setdefault(at, []).append(Line(cells, muted=row["event_time"] < 0))
     columns = [Column("event_time", say("table.column.event_time"), True)]
     columns += [Column(name, say(f"table.column.{name}"), True) for name in _COUNTS]

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reformeval.report.results import Results
+from reformeval.report.texts import speaking
 from reformeval.tables import _table, checks, effects, inference, sample_flow, support, weights
 from reformeval.tables._table import Table
 
 
 def build_tables(results: Results) -> dict[str, Table]:
-    """Build every table of a reform, by file stem."""
+    """Build every table of a reform, by file stem, in the reform's language."""
+    with speaking(results.spec.language):
+        return _build_tables(results)
+
+
+def _build_tables(results: Results) -> dict[str, Table]:
     spec = results.spec
     tables: list[Table | None] = []
     for outcome in spec.outcomes:
