@@ -12,7 +12,7 @@ import polars as pl
 from reformeval import artefacts
 from reformeval.design import Bools, Design, Floats, cells
 from reformeval.estimators import _discover
-from reformeval.evidence import Estimated, Evidence, covered, family_of, treated_mean
+from reformeval.evidence import Estimated, Evidence, behind, covered, family_of, treated_mean
 from reformeval.fit import Estimand
 from reformeval.inference import _router
 from reformeval.intervals import Alternative, Band, Intervals, Status
@@ -207,8 +207,8 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         group, versus = series.contrast.group, series.contrast.versus
     smallest = None
     if design.n is not None:
-        behind = design.n[s][units][:, kept]
-        smallest = int(np.nanmin(behind)) if np.isfinite(behind).any() else None
+        persons = design.n[s][units][:, kept]
+        smallest = int(np.nanmin(persons)) if np.isfinite(persons).any() else None
     return {
         "reform": evidence.spec.reform,
         "outcome": series.outcome,
@@ -233,13 +233,15 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
 def _point_columns(one: Estimated, s: int, estimand: Estimand, facts: _Cells) -> dict[str, Any]:
     """Columns that all rows of an estimand share, whatever the inference."""
     design = one.design
-    chosen = covered(design, s, estimand)
+    fit = one.fit
+    chosen = behind(design, fit, s, estimand) if fit else covered(design, s, estimand)
     persons = None
     if design.n is not None and chosen.any():
-        behind = np.where(chosen, design.n[s], 0.0).sum(axis=1) / np.maximum(chosen.sum(axis=1), 1)
-        persons = round(float(behind.sum())) if np.isfinite(behind).all() else None
+        total = np.where(chosen, design.n[s], 0.0).sum(axis=1)
+        mean = total / np.maximum(chosen.sum(axis=1), 1)
+        persons = round(float(mean.sum())) if np.isfinite(mean).all() else None
     counts = {}
-    if design.staggered and estimand.kind != "att":
+    if design.staggered:
         counts = {"n_treated": int(chosen.any(axis=1).sum())}
     kind: str = estimand.kind
     if kind == "att" and one.spec.dose is not None:

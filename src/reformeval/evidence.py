@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -102,6 +103,34 @@ def covered(design: Design, series: int, estimand: Estimand) -> Bools:
         at: Bools = design.own_times == estimand.event_time
         return kept & at
     return kept & design.post_cells
+
+
+def behind(design: Design, fit: Fit, series: int, estimand: Estimand) -> Bools:
+    """(units, periods) those of the `covered` cells that the fit's estimate averages over.
+
+    Where all units adopt, nobody is left to compare the last ones with: their cells count for
+    nothing, and neither do those of others from then on.
+    """
+    chosen = covered(design, series, estimand)
+    if not design.staggered or not np.isfinite(
+        fit.estimate[series, 0, fit.estimands.index(estimand)]
+    ):
+        return chosen
+    return chosen & _compared(design, fit, series)
+
+
+@lru_cache(maxsize=64)
+def _compared(design: Design, fit: Fit, series: int) -> Bools:
+    """(units, periods) cells with an estimate; by period where a fit has none by cohort."""
+    if not any(estimand.kind == "catt" for estimand in fit.estimands):
+        units = design.usable(series)[0]
+        first = np.where(design.treated, design.adopted - design.anticipation, len(design.periods))
+        return np.tile(np.arange(len(design.periods)) < first[units].max(), (len(units), 1))
+    found = np.zeros(design.y.shape[1:], dtype=bool)
+    for estimand, value in zip(fit.estimands, fit.estimate[series, 0], strict=True):
+        if estimand.kind == "catt" and np.isfinite(value):
+            found |= covered(design, series, estimand)
+    return found
 
 
 def treated_mean(design: Design, series: int, cells: Floats, chosen: Bools) -> float:

@@ -10,7 +10,8 @@ from staggered_helpers import example, staggered
 from reformeval.assignments import in_space
 from reformeval.diagnostics import goodman_bacon
 from reformeval.estimators import _discover
-from reformeval.inference import _router, cluster, permutation
+from reformeval.evidence import behind, covered
+from reformeval.inference import _router, _rules, cluster, permutation
 from reformeval.support import Support, support
 
 
@@ -66,6 +67,32 @@ def test_a_cohort_of_one_is_refused_under_cluster_and_ranked_by_permutation() ->
         else:
             assert own.status[0, k] == "ok", estimand
         assert np.isfinite(ranked.p_value[0, k])
+
+
+@pytest.mark.parametrize("method", ["callaway_santanna", "imputation", "local_projections"])
+def test_where_all_adopt_the_last_are_donors_and_not_treated(method: str) -> None:
+    design = staggered(panel(23, 12, seed=4), [4] * 3 + [8] * 20, anticipation=1)
+    options = {"donors": "not_yet_treated"}
+    fit = _discover.load(method).estimate(design, in_space(design, 0), options)
+    (facts,) = _rules.facts(design, fit, 0.95)
+    assert facts is not None
+    assert (facts.treated, facts.donors) == (3, 20)
+    assert _router.headline(design, fit, ("auto",), 0.95) == ("permutation",)
+    (own,) = cluster.infer(design, fit, 0.95)
+    assert own.status[0, 0] == "refused"  # 17 % of true nulls rejected as one of 23 and 20
+    assert "3 treated units and 20 donors" in own.reason[0, 0]
+    cells = behind(design, fit, 0, fit.estimands[0])
+    assert np.array_equal(np.flatnonzero(cells.any(axis=1)), [0, 1, 2])
+    assert np.array_equal(np.flatnonzero(cells.any(axis=0)), [4, 5, 6])
+
+
+def test_cells_behind_an_estimate_are_those_covered_where_some_never_adopt() -> None:
+    design = example(seed=3)
+    fit = _discover.load("callaway_santanna").estimate(design, in_space(design, 0), {})
+    for k, estimand in enumerate(fit.estimands):
+        if np.isfinite(fit.estimate[0, 0, k]):
+            cells = behind(design, fit, 0, estimand)
+            assert np.array_equal(cells, covered(design, 0, estimand)), estimand
 
 
 def test_few_treated_units_are_ranked() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from reformeval import noise
 from reformeval.design import Design
+from reformeval.evidence import behind
 from reformeval.fit import Fit
 from reformeval.inference import _changes
 
@@ -29,7 +30,7 @@ class Facts:
     Attributes
     ----------
     treated, donors, pre, post
-        Units and periods behind the series.
+        Units and periods behind the series: treated units are those that the att averages over.
     dates
         Different adoption dates among the treated units.
     kind
@@ -169,6 +170,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
     if dates > 1:
         # Where every unit adopts, those that do so last are the donors of the others.
         donors = donors or int((design.adopted == design.cohorts[-1]).sum())
+        treated = int(behind(design, fit, s, fit.estimands[0]).any(axis=1).sum())
         return Facts(
             treated, donors, pre, post, dates, "other", equal, False, True, assignments,
             float("nan"), float("nan"), float("nan"), level,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reformeval.design import Design, Floats
-from reformeval.evidence import covered
+from reformeval.evidence import behind
 from reformeval.fit import Fit
 from reformeval.inference import _rules
 from reformeval.intervals import Intervals
@@ -154,9 +154,9 @@ def _validity(
             df[s] = max(facts.treated + facts.donors - 1, 1)
             status[s], reason[s] = _rules.judge(RULES, facts)
             for e, estimand in enumerate(fit.estimands if facts.dates > 1 else ()):
-                behind = int(covered(design, s, estimand).any(axis=1).sum())
-                if np.isfinite(fit.estimate[s, 0, e]) and behind < facts.treated:
-                    own = replace(facts, treated=behind)
+                count = int(behind(design, fit, s, estimand).any(axis=1).sum())
+                if np.isfinite(fit.estimate[s, 0, e]) and count < facts.treated:
+                    own = replace(facts, treated=count)
                     status[s, e], reason[s, e] = _rules.judge(RULES, own)
         unknown = ~np.isfinite(error[s])
         status[s, unknown], reason[s, unknown] = "refused", "there is no cluster variance"
