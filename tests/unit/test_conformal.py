@@ -97,6 +97,42 @@ def test_weighted_donors_are_fitted_anew_for_every_effect() -> None:
         assert _conformal.constant_p(of, end - 0.001 * inwards, order) <= 3 / 39 + 1e-9
 
 
+@pytest.mark.parametrize("seed", [1, 6, 7])
+def test_ends_are_found_where_the_fit_before_is_far_from_the_fit_on_all_periods(seed: int) -> None:
+    """A close fit before and an effect that grows: the spread before is no scale of the set."""
+    y = panel(12, 24, 300 + seed)
+    y[0, 0] = (y[0, 1] + y[0, 2]) / 2 + np.random.default_rng(seed).normal(0, 0.02, 24)
+    y[0, 0, 12:] += np.linspace(0, 4, 12)
+    d = make_design(y, 12)
+    fit = synthetic_control.estimate(d, in_space(d, 1)[:1], {})
+    (found,) = conformal.infer(d, fit, 0.9)
+    of, order = _conformal.path(d, fit, 0), _conformal.blocks(24)
+    low, high = found.low[0, 0], found.high[0, 0]
+    accepted = [c for c in np.linspace(-12, 12, 97) if _conformal.constant_p(of, c, order) > 2 / 24]
+    assert np.isfinite([low, high]).all()
+    assert low <= min(accepted) < low + 0.25
+    assert high - 0.25 < max(accepted) <= high
+
+
+def test_as_many_periods_after_as_before_double_the_floor() -> None:
+    d = make_design(panel(8, 24), 12)
+    d.y[0, 0, 12:] += 100.0
+    fit = did.estimate(d, in_space(d, 1)[:1], {})
+    (found,) = conformal.infer(d, fit, 0.9)
+    assert found.p_value[0, 0] == found.floor[0, 0] == 2 / 24
+    (found,) = conformal.infer(d, fit, 0.95)
+    assert found.status[0, 0] == "refused"
+    assert "the smallest p is 2/24, above 0.05" in found.reason[0, 0]
+
+
+def test_weights_of_units_are_those_of_the_estimate() -> None:
+    weights = np.ones((1, 8))
+    d = replace(make_design(panel(8, 40), 30), unit_weights=weights + np.arange(8.0))
+    fit = did.estimate(d, in_space(d, 1)[:1], {})
+    (found,) = conformal.infer(d, fit, 0.9)
+    assert found.low[0, 0] <= fit.estimate[0, 0, 0] <= found.high[0, 0]
+
+
 def test_only_the_two_counterfactuals_are_spoken_of() -> None:
     d, fit = made()
     assert conformal.infer(d, replace(fit, counterfactual=fit.counterfactual * 1.1), 0.9) == []

@@ -27,7 +27,7 @@ SEED = 20_200_301
 _AGREEMENT = 1e-6  # of the outcome's largest value
 _TIE = 1e-9
 _GRID = np.linspace(-3.0, 3.0, 25)
-_DOUBLINGS, _HALVINGS = 8, 10
+_DOUBLINGS, _HALVINGS = 20, 10
 
 Orders = Callable[[int], Ints]
 
@@ -40,6 +40,8 @@ class Path:
     ----------
     treated, donors
         (periods,) mean of the treated units, and (donors, periods).
+    shares
+        (donors,) weights of donors in their mean.
     after
         (periods,) those from adoption on.
     weighted
@@ -48,6 +50,7 @@ class Path:
 
     treated: Floats
     donors: Floats
+    shares: Floats
     after: Bools
     weighted: bool
 
@@ -56,7 +59,7 @@ class Path:
         donors, own = self.donors[:, used], (self.treated - effect * self.after)[used]
         if self.weighted:
             return np.asarray(own - _simplex.solve(donors.T, own) @ donors)
-        gap = own - donors.mean(axis=0)
+        gap = own - self.shares @ donors
         return np.asarray(gap - gap.mean())
 
     @property
@@ -89,10 +92,11 @@ def path(design: Design, fit: Fit, s: int) -> Path | None:
         return None
     units, kept = design.usable(s)
     used = kept & (design.in_pre | design.in_post)
-    weights, own = design.unit_weights[s], units & design.treated
+    weights, own, others = design.unit_weights[s], units & design.treated, units & ~design.treated
     found = Path(
         treated=np.average(design.y[s][own], axis=0, weights=weights[own])[used],
-        donors=design.y[s][units & ~design.treated][:, used],
+        donors=design.y[s][others][:, used],
+        shares=weights[others] / weights[others].sum(),
         after=design.in_post[used],
         weighted=fit.unit_weights is not None,
     )
@@ -127,12 +131,15 @@ def fill_average(
     order = orders(len(of.treated))
     count, level = len(order), float(found.level[s, e])
     rank, short = (x[0] for x in attained_rank(np.array([count]), level))
-    found.floor[s, e], found.level[s, e] = 1 / count, 1 - rank / count
+    least = least_p(of, order)
+    found.floor[s, e], found.level[s, e] = least, 1 - rank / count
+    short = short or least > 1 - level + 1e-9
     residual = of.residuals(0.0, ~of.after)
     found.std_error[s, e] = np.nan
     if short or float(np.abs(residual).max()) <= _TIE * float(np.abs(of.treated).max()):
         found.note[s, e] = (
-            f"{count} periods: the smallest p is 1/{count}, above {1 - level:.2g}"
+            f"{len(of.after)} periods, {of.after.sum()} of them after the reform: the smallest p "
+            f"is {round(least * count)}/{count}, above {1 - level:.2g}"
             if short
             else "the counterfactual follows the treated unit without error before the reform: "
             "there are no residuals to compare with"
@@ -141,17 +148,12 @@ def fill_average(
     found.p_value[s, e] = constant_p(of, 0.0, order)
     notes = []
     if of.weighted:
-        width = float(np.sqrt((residual**2).mean()))
-        low, high, whole = _searched(of, order, estimate, width, 1 - found.level[s, e])
+        low, high, whole = _searched(of, order, 1 - found.level[s, e])
         notes += [] if whole else ["the accepted values have gaps: the interval is their hull"]
     else:
         ends = _closed(of, order, int(rank))
         low, high = ends.low, ends.high
         notes += gaps_in_words(ends)
-    if np.isnan(low):
-        found.p_value[s, e] = np.nan
-        found.note[s, e] = "no constant effect is accepted: the effect is not the same every period"
-        return
     found.low[s, e], found.high[s, e] = low, high
     if np.isinf([low, high]).any():
         notes.append("the interval has no end: residuals after the reform never stand out")
@@ -172,22 +174,36 @@ def _closed(of: Path, order: Ints, rank: int) -> Hull:
     return hull(low[0, 1:, 0], high[0, 1:, 0], rank)
 
 
-def _searched(
-    of: Path, order: Ints, start: float, width: float, alpha: float
-) -> tuple[float, float, bool]:
-    """Invert by a grid around ``start`` that grows until both ends are rejected, and bisection.
+def least_p(of: Path, order: Ints) -> float:
+    """Smallest p-value of a constant effect: the one far from all that is accepted.
 
-    Ends are rounded outwards by less than a thousandth of the grid's spacing. Infinite where no end
-    is found within 2^8 grids; NaN where the grid has no accepted value.
+    With a constant in the fit the residuals of an effect of one period after the other sum to zero.
+    Where as many periods lie after the reform as before, the sum over those before is then as
+    large as that over those after, whatever the effect.
+    """
+    if of.weighted:
+        return 1 / len(order)
+    step = of.after - of.after.mean()
+    return _share(np.abs(step[order] @ of.after))
+
+
+def _searched(of: Path, order: Ints, alpha: float) -> tuple[float, float, bool]:
+    """Invert by a grid that grows until both ends are rejected, and bisection.
+
+    The sum of residuals after adoption falls in the effect, because weights between 0 and 1 are a
+    projection on a convex set: where it is zero p is 1, and there the grid has its centre. Its
+    spacing follows the residuals of that fit. Ends are rounded outwards by less than a thousandth
+    of it; infinite where no end is found within 2^20 grids.
     """
 
     def accepted(effect: float) -> bool:
         return constant_p(of, effect, order) > alpha + 1e-12
 
-    grid = start + width * _GRID
+    centre = _centre(of)
+    width = float(np.sqrt((of.residuals(centre, of.everything) ** 2).mean()))
+    grid = centre + width * _GRID
     inside = np.array([accepted(c) for c in grid])
-    if not inside.any():
-        return np.nan, np.nan, True
+    inside[len(grid) // 2] = True
     first, last = np.flatnonzero(inside)[[0, -1]]
     ends = []
     for sign, at in ((-1, first), (1, last)):
@@ -209,6 +225,19 @@ def _searched(
     return ends[0], ends[1], bool(inside[first : last + 1].all())
 
 
+def _centre(of: Path) -> float:
+    """Find the effect at which the residuals after adoption sum to zero."""
+    from scipy.optimize import brentq
+
+    def total(effect: float) -> float:
+        return float(of.residuals(effect, of.everything) @ of.after)
+
+    gap = of.treated - of.donors  # the weighted donors lie between the smallest and the largest
+    beyond = float(np.ptp(gap)) or 1.0
+    low, high = float(gap.min()) - beyond, float(gap.max()) + beyond
+    return float(brentq(total, low, high, xtol=1e-9 * (high - low)))
+
+
 def fill_periods(found: _build.Numbers, of: Path, fit: Fit, s: int, shown: Ints) -> None:
     """Put p-values and intervals of single periods in place, for the mean of donors.
 
@@ -216,7 +245,7 @@ def fill_periods(found: _build.Numbers, of: Path, fit: Fit, s: int, shown: Ints)
     gap less their mean less the supposed effect. For delta > 0 period t is as extreme up to
     max(d_t, -d_t n / (T0 - 1)), with d_t its own distance and n = T0 + 1 (and mirrored below 0).
     """
-    gap = of.treated - of.donors.mean(axis=0)
+    gap = of.treated - of.shares @ of.donors
     distance = gap[~of.after] - gap[~of.after].mean()
     count = len(distance) + 1
     stretch = count / (count - 2)

@@ -20,7 +20,10 @@ from reformeval.intervals import Intervals
 
 NAME = "conformal"
 SPEAKS_OF = "att of `did` and `synthetic_control`; periods from adoption on of `event_study`"
-FLOOR = "1 ÷ periods (att), 1 ÷ (1 + pre-periods) (single periods)"
+FLOOR = (
+    "1 ÷ periods (att; 2 ÷ periods for `did` with as many of them after the reform as before), "
+    "1 ÷ (1 + pre-periods) (single periods)"
+)
 WANDERS_FROM = 0.6  # first-order autocorrelation
 
 
@@ -39,7 +42,7 @@ RULES = (
     _rules.ONE_DATE,
     _rules.Rule(
         "refused",
-        "fewer periods than 1 ÷ (1 − level), so that the smallest p is above 1 − level",
+        "too few periods: the smallest p is above 1 − level",
         lambda f: f.pre + f.post < least_periods(f.level),
         lambda f: (
             f"{f.pre + f.post} periods: the smallest p is 1/{f.pre + f.post}, above {f.alpha:.2g}; "
