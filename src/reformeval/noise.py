@@ -31,6 +31,17 @@ def is_noisy(ratio: float) -> bool:
     return bool(ratio > LIMIT)
 
 
+def who_varies(treated: int) -> str:
+    """Name the treated unit or units, with the verb.
+
+    Examples
+    --------
+    >>> who_varies(1), who_varies(3)
+    ('the treated unit varies', 'the 3 treated units vary')
+    """
+    return "the treated unit varies" if treated == 1 else f"the {treated} treated units vary"
+
+
 def noise(design: Design, series: int, units: Bools, before: Bools) -> tuple[float, float]:
     """Ratio of the treated's to the donors' sd before the reform: first differences, levels.
 
@@ -44,12 +55,17 @@ def noise(design: Design, series: int, units: Bools, before: Bools) -> tuple[flo
 
 
 def gaps(design: Design, series: int, units: Bools) -> Floats:
-    """Gaps (1 + donors, periods) of the treated to the donors, and of each donor to others."""
+    """Gaps (1 + donors, periods) of the treated to the donors, and of each donor to others.
+
+    A mean of several treated units is quieter than each of them: its gap is put on the scale of
+    one unit, with which it varies as the donors' do where all units are alike.
+    """
     y = design.y[series]
     treated, donors = units & design.treated, units & ~design.treated
-    weights = design.unit_weights[series]
-    own = np.average(y[treated], axis=0, weights=weights[treated])
-    found = [own - y[donors].mean(axis=0)]
+    share = design.unit_weights[series][treated] / design.unit_weights[series][treated].sum()
+    by_chance = 1 / donors.sum()  # of the donors' mean, in variances of a unit
+    scale = np.sqrt((1 + by_chance) / ((share**2).sum() + by_chance))
+    found = [scale * (share @ y[treated] - y[donors].mean(axis=0))]
     for unit in np.flatnonzero(donors):
         others = units.copy()
         others[unit] = False

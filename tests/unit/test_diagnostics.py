@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from design_helpers import make_design
 from evidence_helpers import TIMING, assess_spec, evidence, panel, suppress
 
 from reformeval import artefacts, assessment, discovery, noise
@@ -106,6 +107,16 @@ def test_noise_ratio_says_which_way_it_leans(frame: pl.DataFrame, tmp_path: Path
         assert row["verdict"] == verdict
         assert text in row["message"]
         assert row["value"] == pytest.approx(scale, rel=0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_several_treated_units_alike_are_neither_quiet_nor_noisy(weighted: bool) -> None:
+    y = np.random.default_rng(0).normal(size=(400, 24, 12))
+    weights = np.ones((400, 24))
+    weights[:, 0] = 5.0 if weighted else 1.0
+    design = make_design(y, 10, (0, 1, 2, 3), unit_weights=weights)
+    ratios = np.array([noise.before_reform(design, s) for s in range(400)])
+    assert np.abs(ratios.mean(axis=0) - 1).max() < 0.05
 
 
 def test_noise_ratio_uses_adjacent_periods_only(frame: pl.DataFrame, tmp_path: Path) -> None:

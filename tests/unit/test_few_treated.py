@@ -376,6 +376,23 @@ def test_fewer_units_than_a_method_needs_are_refused_with_a_reason() -> None:
     assert "3 donors for 3 treated units" in att(conley_taber, *many)["reason"]
 
 
+def test_where_nothing_can_be_tested_the_floor_is_one() -> None:
+    d, fit = made(units=10, sizes=False)
+    for module in (ferman_pinto, wild_bootstrap):
+        row = att(module, d, fit, 0.95)
+        assert (row["status"], row["floor"]) == ("refused", 1.0)
+    row = att(hagemann, d, fit, 0.95)
+    assert row["status"] == "refused"
+    assert row["floor"] > 0.05  # no test is feasible: the floor says so
+    assert att(t_few, d, fit, 0.95)["floor"] == 0.0
+
+
+@pytest.mark.parametrize(("treated", "what"), [(1, "9 donors"), (4, "15 sets of 4 donors")])
+def test_a_level_out_of_reach_names_what_it_is_counted_in(treated: int, what: str) -> None:
+    row = att(conley_taber, *made(units=10, treated=treated), 0.95)
+    assert f"95 % cannot be had with {what}" in row["reason"]
+
+
 def test_ferman_pinto_without_persons_is_refused() -> None:
     row = att(ferman_pinto, *made(sizes=False))
     assert row["status"] == "refused"
@@ -400,6 +417,9 @@ def test_donors_that_do_not_move_are_refused() -> None:
         row = att(module, d, fit)
         assert row["status"] == "refused"
         assert np.isnan([row["p_value"], row["low"]]).all()
+    row = att(permutation, d, fit)
+    assert row["status"] == "warn"
+    assert "all donors change by the same amount" in row["reason"]
 
 
 def test_a_donor_like_the_treated_unit_is_a_tie_against_the_reform() -> None:

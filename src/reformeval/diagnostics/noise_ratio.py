@@ -18,7 +18,7 @@ import numpy as np
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
 from reformeval.inference._sizes import lean
-from reformeval.noise import LIMIT, before_reform, is_noisy, is_quiet
+from reformeval.noise import LIMIT, before_reform, is_noisy, is_quiet, who_varies
 
 NAME = "noise_ratio"
 _STATISTICS = {
@@ -35,8 +35,8 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     for s, series in _rows.able(evidence.design):
         ratio, levels = before_reform(evidence.design, s)
         if np.isfinite(ratio):
-            donors = evidence.design.counts(s)[1]
-            verdict, message = _judge(ratio, levels, donors)
+            treated, donors, *_ = evidence.design.counts(s)
+            verdict, message = _judge(ratio, levels, treated, donors)
             rows.append(
                 _rows.row(
                     evidence, NAME, series, verdict, message,
@@ -46,9 +46,9 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
     return rows
 
 
-def _judge(ratio: float, levels: float, donors: int) -> tuple[_rows.Verdict, str]:
+def _judge(ratio: float, levels: float, treated: int, donors: int) -> tuple[_rows.Verdict, str]:
     lead = (
-        f"Before the reform the treated unit varies {ratio:.2f} times as much as the donors from "
+        f"Before the reform {who_varies(treated)} {ratio:.2f} times as much as the donors from "
         f"period to period ({levels:.2f} times in levels)"
     )
     if is_quiet(ratio):

@@ -38,15 +38,15 @@ class Numbers:
 
 
 def empty(fit: Fit, level: float) -> Numbers:
-    """Numbers to be filled in."""
+    """Numbers to be filled in; a floor that stays NaN counts as 1: nothing could be tested."""
     shape = fit.estimate[:, 0].shape
-    nothing = [np.full(shape, np.nan) for _ in range(5)]
+    nothing = [np.full(shape, np.nan) for _ in range(6)]
     return Numbers(
         std_error=nothing[0],
         low=nothing[1],
         high=nothing[2],
         p_value=nothing[3],
-        floor=np.zeros(shape),
+        floor=nothing[5],
         level=np.full(shape, level),
         minimum_detectable=nothing[4],
         note=np.full(shape, "", dtype=object),
@@ -100,7 +100,7 @@ def intervals(
         low=shown(numbers.low),
         high=shown(numbers.high),
         p_value=shown(numbers.p_value),
-        floor=numbers.floor,
+        floor=np.where(np.isnan(numbers.floor), 1.0, np.minimum(numbers.floor, 1.0)),
         level=numbers.level,
         minimum_detectable=shown(numbers.minimum_detectable),
         status=status,

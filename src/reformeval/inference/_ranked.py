@@ -60,6 +60,8 @@ def numbers(design: Design, fit: Fit, level: float, draws: Draws) -> _build.Numb
         count = len(values) + 1
         rank, short = (x[0] for x in attained_rank(np.array([count]), level))
         found.floor[s], found.level[s] = 1 / count, 1 - rank / count
+        treated = design.counts(s)[0]
+        behind = f"{count - 1} donors" if treated == 1 else f"{count - 1} sets of {treated} donors"
         for e in asked:
             own, sizes = fit.estimate[s, 0, e], np.sort(np.abs(values[:, e]))[::-1]
             if not np.isfinite(own) or not np.isfinite(sizes).all():
@@ -71,9 +73,7 @@ def numbers(design: Design, fit: Fit, level: float, draws: Draws) -> _build.Numb
             margin = sizes[int(len(sizes) * (1 - (2 * POWER - 1)))]
             found.minimum_detectable[s, e] = critical + margin
             if short:
-                found.note[s, e] = cannot_be_had(
-                    level, 1 - rank / count, f"{count - 1} draws", count
-                )
+                found.note[s, e] = cannot_be_had(level, 1 - rank / count, behind, count)
     return found
 
 

@@ -131,15 +131,28 @@ VARIED = Rule(
 )
 
 
-def two_units_in_each_arm(least: int, why: str) -> Rule:
+def noisy(consequence: str) -> Rule:
+    """Warn of a treated unit much noisier than donors, and of what follows for the method."""
+    return Rule(
+        "warn",
+        f"the treated unit is more than {noise.LIMIT:g} times as noisy as donors before the reform",
+        lambda f: noise.is_noisy(f.noise),
+        lambda f: (
+            f"before the reform {noise.who_varies(f.treated)} {f.noise:.2f} times as much as the "
+            f"donors{consequence}"
+        ),
+    )
+
+
+def enough_in_each_arm(least: int, why: str) -> Rule:
     """Refuse where the smaller arm has fewer than ``least`` units."""
     return Rule(
         "refused",
         f"the smaller of treated and donors has fewer than {least} units",
         lambda f: f.smaller < least,
         lambda f: (
-            f"{units(f.treated, 'treated unit')} and {units(f.donors, 'donor')}: {why}, which "
-            f"takes at least {least} units in each arm"
+            f"{units(f.treated, 'treated unit')} and {units(f.donors, 'donor')}: it takes at least "
+            f"{least} in each arm, as {why}"
         ),
     )
 

@@ -20,7 +20,7 @@ def numbers(fit: Fit, error: Floats, df: Floats, level: float) -> Numbers:
     usable = (error > 0) & np.isfinite(error)
     error = np.where(usable, error, np.nan)
     half = stats.t.ppf(0.5 + level / 2, degrees) * error
-    found.std_error[:] = error
+    found.std_error[:], found.floor[:] = error, 0.0
     found.low[:], found.high[:] = own - half, own + half
     found.p_value[:] = 2 * stats.t.sf(np.abs(own / error), degrees)
     found.minimum_detectable[:] = half + stats.t.ppf(POWER, degrees) * error

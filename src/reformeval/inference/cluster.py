@@ -171,10 +171,12 @@ def _why(facts: _rules.Facts) -> str:
     units = f"{treated} treated unit{'' if treated == 1 else 's'} and {donors} donors"
     text = (
         f"with {units} a CRV1 test at {100 * alpha:g} % rejects {100 * rate:.0f} % of true nulls "
-        "(simulated for this design)"
+        "(simulated for this design, all units equally noisy)"
     )
     if treated == 1:
         text += "; the one treated unit's residuals are zero in its own variance"
+    if facts.smaller < REFUSED_BELOW:
+        text += f"; it takes at least {REFUSED_BELOW} units in each arm"
     return text
 
 

@@ -21,7 +21,7 @@ SPEAKS_OF = "att and steps of `did` and `event_study`"
 FLOOR = "0"
 RULES = (
     _rules.ONE_DATE,
-    _rules.two_units_in_each_arm(LEAST, "the jackknife drops one unit at a time"),
+    _rules.enough_in_each_arm(LEAST, "the jackknife drops one unit at a time"),
     _rules.VARIED,
 )
 

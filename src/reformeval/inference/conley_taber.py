@@ -20,11 +20,10 @@ from reformeval.design import Design, Floats
 from reformeval.fit import Fit
 from reformeval.inference import _build, _changes, _ranked, _rules
 from reformeval.intervals import Intervals
-from reformeval.noise import LIMIT, is_noisy
 
 NAME = "conley_taber"
 SPEAKS_OF = "att and steps of `did` and `event_study`"
-FLOOR = "1 ÷ (1 + donors)"
+FLOOR = "1 ÷ (1 + donors); with several treated units 1 ÷ (1 + sets of as many donors)"
 RULES = (
     _rules.ONE_DATE,
     _rules.EQUAL_WEIGHTS,
@@ -38,15 +37,7 @@ RULES = (
             "residuals of donors stand for the treated, so there must be more of them"
         ),
     ),
-    _rules.Rule(
-        "warn",
-        f"the treated unit is more than {LIMIT:g} times as noisy as donors before the reform",
-        lambda f: is_noisy(f.noise),
-        lambda f: (
-            f"before the reform the treated unit varies {f.noise:.2f} times as much as the donors, "
-            "whose residuals stand for its own: the test rejects too often"
-        ),
-    ),
+    _rules.noisy(", whose residuals stand for the treated: the test rejects too often"),
 )
 
 

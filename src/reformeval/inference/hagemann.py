@@ -90,8 +90,11 @@ def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
         return []
     found = _build.empty(fit, level)
     for s, facts in enumerate(_rules.facts(design, fit, level)):
-        if facts is not None and _rules.judge(RULES, facts)[0] != "refused":
-            ratio = assumed_ratio(facts.noise)
+        if facts is None or facts.treated != 1 or facts.donors < 2:
+            continue
+        ratio = assumed_ratio(facts.noise)
+        found.floor[s] = 2 * smallest_p(facts.donors, ratio, 1.0)
+        if _rules.judge(RULES, facts)[0] != "refused":
             for e in np.flatnonzero(_changes.asked(fit)):
                 _fill(found, design, changes, ratio, s, int(e))
     asked = _changes.asked(fit)
@@ -163,7 +166,6 @@ def _fill(
 ) -> None:
     estimate, above, below = _sides(design, changes, s, e)
     donors = len(changes.arms(design, s)[1])
-    found.floor[s, e] = 2 * smallest_p(donors, ratio, 1.0)
     if not np.isfinite(estimate):
         return
     weight = _most_weight(estimate, above if estimate > 0 else below)

@@ -32,7 +32,6 @@ from reformeval.inference._ranks import (
     hull,
 )
 from reformeval.intervals import Alternative, Intervals
-from reformeval.noise import LIMIT, is_noisy
 
 NAME = "permutation"
 SPEAKS_OF = "everything that every estimator gives; one-sided too for att and steps"
@@ -56,13 +55,14 @@ RULES = (
     ),
     _rules.Rule(
         "warn",
-        f"the treated unit is more than {LIMIT:g} times as noisy as donors before the reform",
-        lambda f: is_noisy(f.noise),
-        lambda f: (
-            f"before the reform the treated unit varies {f.noise:.2f} times as much as the donors: "
-            "ranked among them its estimate comes out extreme too often"
+        "donors do not differ in their change (`did`, `event_study`)",
+        lambda f: not f.varied,
+        lambda _: (
+            "all donors change by the same amount: the interval shows nothing of what a unit may "
+            "move by itself"
         ),
     ),
+    _rules.noisy(": ranked among them the estimate comes out extreme too often"),
 )
 
 

@@ -18,7 +18,6 @@ from reformeval.design import Design, Floats
 from reformeval.fit import Fit
 from reformeval.inference import _build, _changes, _rules, _student
 from reformeval.intervals import Intervals
-from reformeval.noise import LIMIT, is_noisy
 
 NAME = "t_few"
 SPEAKS_OF = "att and steps of `did` and `event_study`"
@@ -33,15 +32,7 @@ RULES = (
         lambda f: f.donors < 3,
         lambda f: f"{_rules.units(f.donors, 'donor')} cannot give a variance: it takes 3",
     ),
-    _rules.Rule(
-        "warn",
-        f"the treated unit is more than {LIMIT:g} times as noisy as donors before the reform",
-        lambda f: is_noisy(f.noise),
-        lambda f: (
-            f"before the reform the treated unit varies {f.noise:.2f} times as much as the donors, "
-            "and the test takes variances as equal: it rejects too often"
-        ),
-    ),
+    _rules.noisy(", and the test takes variances as equal: it rejects too often"),
 )
 
 

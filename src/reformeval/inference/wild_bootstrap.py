@@ -30,12 +30,11 @@ FLOOR = f"1 ÷ (1 + draws), draws = {DRAWS:,}, or 2 ÷ 2^units where that is few
 RULES = (
     _rules.ONE_DATE,
     _rules.EQUAL_WEIGHTS,
-    _rules.two_units_in_each_arm(
-        LEAST, "signs of residuals are drawn unit by unit, which with so few rejects almost never "
-        "or far too often"
+    _rules.enough_in_each_arm(
+        LEAST, "signs of residuals drawn for so few units reject almost never or far too often"
     ),
     _rules.VARIED,
-)  # fmt: skip
+)
 
 
 def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
