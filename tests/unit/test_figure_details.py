@@ -7,7 +7,7 @@ from datetime import date
 from evidence_helpers import TIMING
 from matplotlib.figure import Figure
 
-from reformeval.figures import _layout
+from reformeval.figures import _layout, style
 from reformeval.figures.calendar import LEFT_DONORS, NEVER, _donor_spans
 from reformeval.report.results import events
 
@@ -27,6 +27,20 @@ def test_long_titles_of_panels_are_wrapped_and_short_ones_left() -> None:
     assert titles[:4] == ["All", "A", "B", "C"]
     assert titles[4].replace("\n", " ") == long
     assert "\n" in titles[4]
+
+
+def test_a_key_that_is_too_long_for_one_row_takes_two() -> None:
+    heights = []
+    for name in ("DiD", "penalisert syntetisk kontroll"):
+        with style.context():
+            view = _layout.page("T", "S", ["A"], [], [_layout.stroke("black", name)] * 6)
+            view.figure.canvas.draw()
+            (legend,) = view.figure.legends
+            box = legend.get_window_extent()
+            assert box.x1 <= view.figure.bbox.width
+            assert box.y0 >= view.panels[0].get_window_extent().y1
+        heights.append(box.height)
+    assert heights[1] > 1.5 * heights[0]
 
 
 def test_long_names_at_the_ends_of_lines_are_broken_and_keep_apart() -> None:

@@ -14,8 +14,10 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from reformeval.figures import style
@@ -26,6 +28,7 @@ from reformeval.report.texts import say
 
 LEFT, RIGHT, LINE = 0.82, 0.24, 0.165
 END = 18  # letters of a name at the end of a line
+KEY = 8.6  # size of the letters of a key
 EMPTY = "empty"
 Handle = Line2D | Patch
 Dash = Literal["-", "--"] | tuple[float, tuple[float, ...]]
@@ -111,7 +114,9 @@ def page(
     notes = textwrap.wrap(" ".join(s for s in footnote if s), 168)
     titles, subtitles = textwrap.wrap(title, 98), textwrap.wrap(subtitle, 132)
     above = 0.2 + 0.22 * len(titles) + 0.19 * len(subtitles)
-    top = above + (0.27 if key else 0.0) + (0.26 + more if n > 1 else 0.08)
+    key_columns = _key_columns(key)
+    key_height = 0.27 + 0.2 * (ceil(len(key) / key_columns) - 1) if key else 0.0
+    top = above + key_height + (0.26 + more if n > 1 else 0.08)
     bottom = 0.52 + LINE * len(notes)
     gap_x, gap_y = 0.62, 0.58 + more
     total = top + rows * height + (rows - 1) * gap_y + bottom
@@ -128,7 +133,7 @@ def page(
         axes.append(ax)
     _write_around(figure, total, titles, subtitles, notes)
     if key:
-        _key(figure, key, (total - above) / total)
+        _key(figure, key, (total - above) / total, key_columns)
     return Page(figure, tuple(axes), columns, (total - above) / total)
 
 
@@ -150,14 +155,31 @@ def _write_around(
     )  # fmt: skip
 
 
-def _key(figure: Figure, handles: Sequence[Handle], y: float) -> None:
+def _key_columns(handles: Sequence[Handle]) -> int:
+    """As many columns as fit side by side: all, unless names are long."""
+    look = FontProperties(family=style.RC["font.family"], size=KEY)
+    # Of a name, with its symbol and the space to the next.
+    widths = [
+        TextPath((0, 0), str(h.get_label()), prop=look).get_extents().width + 3.7 * KEY
+        for h in handles
+    ]
+    room = 72 * (style.WIDTH - 0.1)
+
+    def needed(columns: int) -> float:  # matplotlib fills columns one by one, longer ones first
+        return float(sum(part.max() for part in np.array_split(widths, columns)))
+
+    fitting = (n for n in range(len(widths), 1, -1) if needed(n) <= room)
+    return next(fitting, 1)
+
+
+def _key(figure: Figure, handles: Sequence[Handle], y: float, columns: int) -> None:
     figure.legend(
         handles=list(handles),
         loc="upper left",
         bbox_to_anchor=(0.02 / style.WIDTH, y),
-        ncols=len(handles),
+        ncols=columns,
         frameon=False,
-        fontsize=8.6,
+        fontsize=KEY,
         handlelength=1.7,
         handletextpad=0.5,
         columnspacing=1.5,
