@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from report_fixture import CASES, SMALL, make
 
+from reformeval import discovery
 from reformeval.figures import draw
 from reformeval.figures.plan import Planned
 from reformeval.report import dates, numbers, texts, units, words
@@ -67,6 +68,15 @@ def test_no_text_was_left_in_english(language: str) -> None:
     told = texts.load(language)
     assert {key for key, text in texts.load().items() if told[key] == text} <= SAME
     assert all(text.strip() for key, text in told.items() if not key.startswith("number."))
+
+
+def test_every_method_and_check_has_its_words() -> None:
+    wanted = {f"check.{name}" for name in discovery.names("diagnostics")}
+    for name in discovery.names("inference"):
+        wanted |= {f"inference.{name}.{part}" for part in ("name", "short", "how", "text")}
+    for name in discovery.names("estimators"):
+        wanted |= {f"method.{name}.{part}" for part in ("name", "label", "text", "untestable")}
+    assert {key for key in wanted if not texts.has(key)} == set()
 
 
 def test_a_language_is_spoken_until_the_end_of_its_block() -> None:
