@@ -220,7 +220,7 @@ def _database() -> sqlite3.Connection:
 DATABASE = _database()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(EXPRESSIONS)
 def test_random_expressions(part: Part) -> None:
     text, evaluate = part
