@@ -59,23 +59,44 @@ def in_space(design: Design, seed: int) -> Ints:
 
 def _dated(design: Design, seed: int) -> Ints:
     """Give the reform's adoption dates to units in every other way, or in ways drawn at random."""
-    own = design.adopted
-    sizes = [int((own == date).sum()) for date in design.cohorts]
-    left = [len(own) - sum(sizes[:i]) for i in range(len(sizes))]
+    own, order = design.adopted, design.by_name
+    others = ways(own[order], seed, but=own[order])
+    rows = np.tile(own, (len(others) + 1, 1))
+    rows[1:, order] = others
+    return rows
+
+
+def ways(dates: Ints, seed: int, but: Ints | None = None) -> Ints:
+    """Give adoption dates to units in every way, or in `SAMPLED_STAGGERED` ways drawn at random.
+
+    Parameters
+    ----------
+    dates
+        (units,) adoption indices, -1 = never.
+    seed
+        Used only where there are more than `MAX_ENUMERATED` ways.
+    but
+        A way that is left out.
+
+    Returns
+    -------
+    (ways, units) adoption indices, each way once.
+    """
+    cohorts, sizes = (x.tolist() for x in np.unique(dates[dates >= 0], return_counts=True))
+    left = [len(dates) - sum(sizes[:i]) for i in range(len(sizes))]
+    drawn: dict[bytes, Ints] = {}
     if prod(comb(rest, size) for rest, size in zip(left, sizes, strict=True)) <= MAX_ENUMERATED:
-        every = _shared(tuple(range(len(own))), list(zip(design.cohorts, sizes, strict=True)))
-        rows = [np.array([given.get(u, -1) for u in range(len(own))]) for given in every]
-        others = [row for row in rows if not np.array_equal(row, own)]
+        for given in _shared(tuple(range(len(dates))), list(zip(cohorts, sizes, strict=True))):
+            row = np.array([given.get(u, -1) for u in range(len(dates))], dtype=np.int64)
+            if but is None or not np.array_equal(row, but):
+                drawn[row.tobytes()] = row
     else:
         rng = np.random.default_rng(seed)
-        drawn: dict[bytes, Ints] = {}
         while len(drawn) < SAMPLED_STAGGERED:
-            row = np.empty_like(own)
-            row[design.by_name] = rng.permutation(own[design.by_name])
-            if not np.array_equal(row, own):
+            row = rng.permutation(dates)
+            if but is None or not np.array_equal(row, but):
                 drawn.setdefault(row.tobytes(), row)
-        others = list(drawn.values())
-    return np.array([own, *others], dtype=np.int64)
+    return np.array(list(drawn.values()), dtype=np.int64).reshape(-1, len(dates))
 
 
 def _shared(units: tuple[int, ...], cohorts: list[tuple[int, int]]) -> Iterator[dict[int, int]]:

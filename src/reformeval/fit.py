@@ -57,6 +57,8 @@ class Fit:
         Further statistics by name, each (series, assignments), e.g. ``rmspe_ratio``.
     covariance
         (series, estimands, estimands) cluster covariance of row 0, or None.
+    placebo_covariance
+        Same shape: covariance of estimates of placebos among donors alone, or None.
     """
 
     estimands: tuple[Estimand, ...]
@@ -71,6 +73,7 @@ class Fit:
     period_weights: Floats | None = None
     statistics: Mapping[str, Floats] = field(default_factory=dict)
     covariance: Floats | None = None
+    placebo_covariance: Floats | None = None
 
 
 def gather(design: Design, assignments: Ints, parts: Iterable[tuple[Ints, Ints, Ints, Fit]]) -> Fit:
@@ -122,6 +125,7 @@ def gather(design: Design, assignments: Ints, parts: Iterable[tuple[Ints, Ints, 
             for key in first.statistics
         },
         covariance=spread("covariance", (S, E, E), "s"),
+        placebo_covariance=spread("placebo_covariance", (S, E, E), "s"),
     )
 
 

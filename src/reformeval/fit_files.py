@@ -9,9 +9,9 @@ whole, those by cohort and event time only where there are at most `MOST_JOINT` 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -22,8 +22,8 @@ from reformeval.design import Design, Floats, Ints
 from reformeval.errors import Problem, UserError
 from reformeval.fit import Estimand, Fit
 
-CLUSTER_VARIANCE = "cluster_variance"
-_BUILT_IN = ("estimate", "accept_low", "accept_high", CLUSTER_VARIANCE)
+CLUSTER_VARIANCE, PLACEBO_VARIANCE = "cluster_variance", "placebo_variance"
+_BUILT_IN = ("estimate", "accept_low", "accept_high", CLUSTER_VARIANCE, PLACEBO_VARIANCE)
 _ESTIMAND = ("estimand", "step", "event_time", "cohort")
 MOST_JOINT = 400  # estimands whose covariance is kept whole
 
@@ -92,8 +92,9 @@ def read(folder: Path, design: Design) -> Fit:
             for name, rows in values.items()
             if name not in _BUILT_IN
         },
-        covariance=_read_covariance(
-            table["covariance"], values.get(CLUSTER_VARIANCE), design, estimands
+        covariance=_read_covariance(table["covariance"], values, "cluster", design, estimands),
+        placebo_covariance=_read_covariance(
+            table["covariance"], values, "placebo", design, estimands
         ),
     )
 
@@ -129,9 +130,13 @@ def draws(fit: Fit, design: Design) -> pl.DataFrame:
     for name in sorted(fit.statistics):
         values = fit.statistics[name][:, :, None]
         parts.append(_draws(design, (Estimand("att"),), name, values))
-    if fit.covariance is not None:
-        variance = np.diagonal(fit.covariance, axis1=1, axis2=2)[:, None, :]
-        parts.append(_draws(design, fit.estimands, CLUSTER_VARIANCE, variance))
+    for name, block in (
+        (CLUSTER_VARIANCE, fit.covariance),
+        (PLACEBO_VARIANCE, fit.placebo_covariance),
+    ):
+        if block is not None:
+            variance = np.diagonal(block, axis1=1, axis2=2)[:, None, :]
+            parts.append(_draws(design, fit.estimands, name, variance))
     return pl.concat(parts)
 
 
@@ -163,7 +168,8 @@ def covariance(fit: Fit, design: Design) -> pl.DataFrame:
     ``cluster`` is the estimator's own: event times by event times for an event study, everything
     by everything for estimates by cohort (the att has neither cohort nor event time), otherwise
     one row per series, the variance of the att, with null event times. ``placebo`` is the mean
-    product of the placebos' event paths (row 0 left out, around zero, as under the null).
+    product of the placebos' event paths (row 0 left out, around zero, as under the null), or the
+    estimator's own, from placebos among donors alone.
     """
     parts = [_frame(artefacts.COVARIANCE)]
     events = [i for i, e in enumerate(fit.estimands) if e.kind == "event"]
@@ -177,6 +183,9 @@ def covariance(fit: Fit, design: Design) -> pl.DataFrame:
     if events:
         block = placebo_covariance(fit.estimate[:, :, events])
         parts.append(_covariance(design, fit.estimands, events, "placebo", block))
+    if fit.placebo_covariance is not None:
+        every, block = list(range(len(fit.estimands))), fit.placebo_covariance
+        parts.append(_covariance(design, fit.estimands, every, "placebo", block))
     return pl.concat(parts)
 
 
@@ -369,17 +378,19 @@ def _read_weights(
 
 def _read_covariance(
     frame: pl.DataFrame,
-    variance: pl.DataFrame | None,
+    values: Mapping[str, pl.DataFrame],
+    source: Literal["cluster", "placebo"],
     design: Design,
     estimands: Sequence[Estimand],
 ) -> Floats | None:
+    variance = values.get(f"{source}_variance")
     if variance is None:
         return None
     S, E = len(design.series), len(estimands)
     out = np.full((S, E, E), np.nan)
     diagonal = _floats(variance["value"]).reshape(S, E)
     out[:, np.arange(E), np.arange(E)] = diagonal
-    rows = frame.filter(pl.col("source") == "cluster")
+    rows = frame.filter(pl.col("source") == source)
     ends = []
     for end in ("i", "j"):
         cohort, event = pl.col(f"cohort_{end}"), pl.col(f"event_{end}")

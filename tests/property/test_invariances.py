@@ -260,7 +260,10 @@ def test_which_unit_is_treated_gives_every_p_once(method: str) -> None:
         np.testing.assert_allclose(np.sort(values), expected, atol=1e-12, err_msg=str(key))
 
 
-@pytest.mark.parametrize("method", [m for case, m in PAIRS if case == "staggered"])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(m, marks=slow) if m in LONG else m for case, m in PAIRS if case == "staggered"],
+)
 def test_which_units_adopt_when_gives_every_p_once(method: str) -> None:
     """Two cohorts of one among five units: twenty ways, each of them once the reform."""
     y = panel(5, 7, 4)

@@ -30,7 +30,15 @@ from typing import Any
 import numpy as np
 
 from reformeval.design import Bools, Design, Floats, Ints
-from reformeval.estimators import _blocks, _double_weights, _options, _refit, _shift, _staggered
+from reformeval.estimators import (
+    _blocks,
+    _donor_placebos,
+    _double_weights,
+    _options,
+    _refit,
+    _shift,
+    _staggered,
+)
 from reformeval.estimators._double_weights import Cohort, Fitted
 from reformeval.fit import Estimand, Fit
 
@@ -66,7 +74,8 @@ def estimate(design: Design, assignments: Ints, options: Mapping[str, Any]) -> F
     Fit
         Estimands: att; with several adoption dates also each cohort's. With unit weights (donors)
         and period weights (pre-periods), averaged over cohorts as the att is. The acceptance
-        intervals take the refit of the weights into account (`_shift`, `_refit`).
+        intervals take the refit of the weights into account (`_shift`, `_refit`). The placebo
+        covariance is that of placebos among donors alone (`_donor_placebos`).
 
     Raises
     ------
@@ -98,6 +107,7 @@ def _fit(block: Design, dates: Ints, wanted: Sequence[Estimand], zeta: float | N
     S, A, T = len(block.series), len(dates), len(block.periods)
     estimate, low, high = (np.full((S, A, len(wanted)), np.nan) for _ in range(3))
     paths = np.full((2, S, A, T), np.nan)
+    variance = np.full((S, len(wanted), len(wanted)), np.nan)
     units, times = np.full((S, A, len(block.units)), np.nan), np.full((S, A, T), np.nan)
     cohorts = _double_weights.cohorts(block) if (dates[0] == -1).any() else ()
     shares = _shares(block, cohorts, wanted)
@@ -109,6 +119,8 @@ def _fit(block: Design, dates: Ints, wanted: Sequence[Estimand], zeta: float | N
         paths[:, s] = np.where(block.excluded, np.nan, _paths(retained, dates, fitted, cohorts))
         units[s] = _double_weights.average([one.units for one in fitted], cohorts)
         times[s] = _double_weights.average([one.times for one in fitted], cohorts)
+        donors = _donor_placebos.rows(block, s)
+        variance[s] = _donor_placebos.covariance(_effects(retained, donors, cohorts, zeta, shares))
         low[s], high[s] = _acceptance(block, s, dates, cohorts, shares, fitted, estimate[s], zeta)
     used = [one.pre | one.post for one in cohorts]
     return Fit(
@@ -122,7 +134,19 @@ def _fit(block: Design, dates: Ints, wanted: Sequence[Estimand], zeta: float | N
         in_fit=np.tile(np.any(used, axis=0) if used else ~block.excluded, (S, 1)),
         unit_weights=units,
         period_weights=times,
+        placebo_covariance=variance,
     )
+
+
+def _effects(
+    retained: Floats, dates: Ints, cohorts: Sequence[Cohort], zeta: float | None, shares: Floats
+) -> Floats:
+    """Estimate assignments of one series and nothing else of them, (assignments, estimands)."""
+    if not len(dates):
+        return np.empty((0, len(shares)))
+    which = np.zeros(len(dates), dtype=np.int64)
+    found = [_double_weights.fit(retained[None], which, dates, c, zeta).effect for c in cohorts]
+    return np.asarray(np.stack(found, axis=1) @ shares.T)
 
 
 def _shares(block: Design, cohorts: Sequence[Cohort], wanted: Sequence[Estimand]) -> Floats:

@@ -29,8 +29,10 @@ FIRST = "permutation"
 ORDER = (
     "permutation", "permutation_t", "conley_taber", "ferman_pinto", "hagemann", "t_few",
     "conformal", "conformal_iid", "cluster_jackknife", "wild_bootstrap", "cluster",
+    "placebo_variance",
 )  # fmt: skip
 MANY = 10
+LAST = ("placebo_variance",)  # after all other methods of a list where an arm has fewer than `MANY`
 _MARKS = re.compile(r"(<!-- (rules|sizes) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -51,8 +53,9 @@ HEADLINE = (
     ),
     Choice(
         "cluster",
-        f"staggered adoption, at least {MANY} treated units and {MANY} donors",
-        lambda f: f.smaller >= MANY and f.dates > 1,
+        f"staggered adoption, at least {MANY} treated units and {MANY} donors, and an estimator "
+        "with a cluster covariance",
+        lambda f: f.smaller >= MANY and f.dates > 1 and f.clustered,
     ),
     Choice("permutation", "otherwise", lambda _: True),
 )
@@ -80,7 +83,8 @@ def headline(design: Design, fit: Fit, asked: Sequence[str], level: float) -> tu
     Returns
     -------
     (series,) names. For ``auto`` the first line of `HEADLINE` that holds and whose method is not
-    refused; for a list the first method that is not refused. Where all are, the first.
+    refused; for a list the first method that is not refused, those of `LAST` after the others where
+    units are few. Where all are refused, the first.
     """
     modules = chosen(asked)
     found = []
@@ -88,6 +92,8 @@ def headline(design: Design, fit: Fit, asked: Sequence[str], level: float) -> tu
         order = list(modules)
         if tuple(asked) == (AUTO,) and facts is not None:
             order = [c.method for c in HEADLINE if c.holds(facts)]
+        elif facts is not None and facts.smaller < MANY:
+            order.sort(key=LAST.__contains__)
         able = (
             name for name in order
             if facts is not None and _rules.judge(modules[name].RULES, facts)[0] != "refused"

@@ -52,6 +52,8 @@ class Facts:
         First-order autocorrelation of the gap before the reform; NaN: not known.
     level
         The configured confidence level.
+    clustered
+        Whether the estimator gives a cluster covariance.
     """
 
     treated: int
@@ -68,6 +70,7 @@ class Facts:
     serial: float
     persistence: float
     level: float
+    clustered: bool
 
     @property
     def smaller(self) -> int:
@@ -186,7 +189,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         treated = int(behind(design, fit, s, fit.estimands[0]).any(axis=1).sum())
         return Facts(
             treated, donors, pre, post, dates, "other", equal, False, True, assignments,
-            float("nan"), float("nan"), float("nan"), level,
+            float("nan"), float("nan"), float("nan"), level, fit.covariance is not None,
         )  # fmt: skip
     used, kept = design.usable(s)
     before = kept & design.in_pre
@@ -209,6 +212,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         serial=noise.serial_p(gap, design.frequency),
         persistence=noise.persistence(gap),
         level=level,
+        clustered=fit.covariance is not None,
     )
 
 
