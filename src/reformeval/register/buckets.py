@@ -44,13 +44,18 @@ class Writer:
     def close(self) -> None:
         """Write what is still waiting."""
         for index, waiting in enumerate(self._waiting):
-            if waiting:
-                self._flush(index)
+            if any(table.num_rows for table in waiting):
+                self._write(index, pa.concat_tables(waiting))
 
     def _flush(self, index: int) -> None:
+        """Write whole row groups; a reader takes as long for a small one as for a large one."""
         rows = pa.concat_tables(self._waiting[index])
+        whole = rows.num_rows - rows.num_rows % ROW_GROUP
+        self._write(index, rows.slice(0, whole))
+        self._waiting[index] = [rows.slice(whole)]
+
+    def _write(self, index: int, rows: pa.Table) -> None:
         self._writers[index].write_table(rows, row_group_size=ROW_GROUP)
-        self._waiting[index] = []
 
 
 @contextmanager
