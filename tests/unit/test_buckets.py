@@ -13,7 +13,7 @@ from register_helpers import FIRST, GROUPS, RESIDENTS, in_buckets, month, person
 
 from reformeval.errors import UserError
 from reformeval.panel.from_register import build
-from reformeval.register import bucket_names, buckets
+from reformeval.register import batches, bucket_names, buckets
 from reformeval.register.batches import read
 from reformeval.register.summary import SUMMARY, summarise, together
 
@@ -71,16 +71,50 @@ def test_row_groups_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert pl.read_parquet(path).equals(PEOPLE)
 
 
+def test_row_groups_are_whole_however_rows_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(buckets, "ROW_GROUP", 4)
+    path = tmp_path / "1-of-1.parquet"
+    with buckets.writing([path], PEOPLE.to_arrow().schema) as writer:
+        for one in PEOPLE.partition_by("person", maintain_order=True):
+            writer.write(one.to_arrow())
+    metadata = pq.ParquetFile(path).metadata
+    sizes = [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
+    assert sizes == [4, 4, 4]
+    assert pl.read_parquet(path).equals(PEOPLE)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 100])
 def test_batches_hold_whole_persons_whatever_their_size(tmp_path: Path, rows: int) -> None:
     path = _file(tmp_path, PEOPLE, row_group_size=3)
-    batches = list(read(path, ["age"], rows))
-    seen = [number for batch in batches for number in set(batch.person.tolist())]
+    found = list(read(path, ["age"], rows))
+    seen = [number for batch in found for number in set(batch.person.tolist())]
     assert sorted(seen) == [1, 2, 3, 7]
-    assert sum(len(batch) for batch in batches) == PEOPLE.height
-    for batch in batches:
+    assert sum(len(batch) for batch in found) == PEOPLE.height
+    for batch in found:
         assert batch.person[batch.starts].tolist() == sorted(set(batch.person.tolist()))
         assert (batch.person[batch.starts][batch.of_person] == batch.person).all()
+
+
+@pytest.mark.parametrize("kind", ["codes", "text", "categories"])
+def test_texts_are_told_apart_however_they_lie_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(batches, "_MOST", 2)
+    texts = ["longer than twelve bytes", None, "", "short", "longer than twelve other bytes", "x"]
+    rows = PEOPLE.with_columns(family=pl.Series([texts[(i // 2) % 6] for i in range(12)]))
+    path = tmp_path / "register.parquet"
+    stored = pl.Categorical if kind == "categories" else pl.String
+    table = rows.with_columns(pl.col("family").cast(stored)).to_arrow()
+    pq.write_table(table, path, use_dictionary=kind == "codes", row_group_size=5)
+    found = {}
+    for batch in read(path, ["family"]):
+        values, index = batch.codes("family")
+        assert len(set(values)) == len(values)
+        keys = zip(batch.person.tolist(), batch.month.tolist(), strict=True)
+        found |= dict(zip(keys, (values[i] for i in index), strict=True))
+    assert [found[key] for key in sorted(found)] == rows["family"].to_list()
 
 
 def test_a_frame_may_be_in_any_order() -> None:

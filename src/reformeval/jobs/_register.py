@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reformeval.artefacts import read_table
 from reformeval.geography.moved import classification
 from reformeval.geography.unit_map import Place
@@ -22,7 +24,7 @@ def held(job: PanelJob, call: Call) -> Holdings:
     return holdings(summary, spec.geography, classification(spec.geography, call.inputs), place)
 
 
-def counted(call: Call) -> list[Counts]:
-    """Read what was counted in the buckets, from a job's inputs."""
+def counted(call: Call) -> Iterator[Counts]:
+    """Read what was counted in the buckets, one after the other, from a job's inputs."""
     pairs = zip(call.within("cells"), call.within("flow"), strict=True)
-    return [Counts.read(cells, flow) for cells, flow in pairs]
+    return (Counts.read(cells, flow) for cells, flow in pairs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from reformeval.artefacts import Schema, atomically, read_table, write_table
 from reformeval.panel import outcomes
 from reformeval.panel.outcomes import Measure
 from reformeval.panel.populations import Extract, Members, People, members
-from reformeval.panel.sums import Cells, Sums, merged
+from reformeval.panel.sums import Stretches, Sums, added, refuse_inexact
 from reformeval.register import expression_polars
 from reformeval.register.batches import Batch, month_start
 from reformeval.register.groups import RegisterGroup
@@ -51,11 +52,16 @@ class Counts:
     flow: pl.DataFrame
 
     @classmethod
-    def together(cls, parts: Sequence[Counts], extract: Extract) -> Counts:
-        """Add up the counts of a register's buckets."""
-        cells = merged([part.cells for part in parts], ["population", *extract.keys])
-        flow = pl.concat(part.flow for part in parts)
-        return cls(cells, flow.group_by("population", "step", maintain_order=True).sum())
+    def together(cls, parts: Iterable[Counts], extract: Extract) -> Counts:
+        """Add up the counts of a register's buckets, one after the other."""
+        total = reduce(lambda so_far, part: so_far._plus(part, extract), parts)
+        refuse_inexact(total.cells)
+        return total
+
+    def _plus(self, other: Counts, extract: Extract) -> Counts:
+        cells = added(self.cells, other.cells, ["population", *extract.keys])
+        flow = pl.concat([self.flow, other.flow])
+        return Counts(cells, flow.group_by("population", "step", maintain_order=True).sum())
 
     def write(self, cells: Path, flow: Path) -> None:
         """Write both tables as Parquet."""
@@ -147,27 +153,24 @@ class _Tally:
     def add(self, people: People) -> None:
         """Add a batch."""
         found = members(people, self._population)
-        starts = people.batch.starts
         for step, rows in found.steps.items():
             persons, months = self.flow.get(step, (0, 0))
-            anyone = np.logical_or.reduceat(rows, starts)
-            self.flow[step] = (persons + int(anyone.sum()), months + int(rows.sum()))
-        chosen = [*found.steps.values()][-1]
-        few = 2 * np.count_nonzero(chosen) < len(chosen)
-        cell = self._cell(people, found)
-        cell = cell[chosen] if few else np.where(chosen, cell, cell.dtype.type(self._size))
-        self._sums.count(cell)
+            anyone = np.logical_or.reduceat(rows, people.batch.starts)
+            self.flow[step] = (
+                persons + int(np.count_nonzero(anyone)),
+                months + int(np.count_nonzero(rows)),
+            )
+        stretches = self._stretches(people.batch, found)
+        self._sums.count(stretches)
         for measure in self._measures:
             values, there = values_of(people, measure)
-            if few:
-                values, there = values[chosen], None if there is None else there[chosen]
             if measure.lower is not None or measure.upper is not None:
                 whole = values
                 values = np.clip(whole, measure.lower, measure.upper)
                 cut = values != whole if there is None else (values != whole) & there
-                self._sums.tick(f"cut:{measure.column}", cell[cut])
+                self._sums.tick(f"cut:{measure.column}", stretches, cut)
                 values = values if there is None else np.where(there, values, 0.0)
-            self._sums.add(measure.column, cell, values, there)
+            self._sums.add(measure.column, stretches, values, there)
 
     def table(self) -> pl.DataFrame:
         """Cells with their keys."""
@@ -183,20 +186,21 @@ class _Tally:
             keys[name] = _coded(values, index)
         return pl.DataFrame(keys).hstack(sums)
 
-    def _cell(self, people: People, found: Members) -> Cells:
-        """Cell of each row; of no meaning for rows that are not chosen."""
-        first = self._extract.number(self._extract.timing.first)
-        cell: Cells
-        if self._size < np.iinfo(np.int32).max:  # half the memory to move
-            cell = found.unit.astype(np.int32)
-        else:
-            cell = found.unit.astype(np.int64)
-        for name, size in zip(self._values, self._shape[1:], strict=False):
-            cell *= size
-            cell += found.classes[name]
-        cell *= self._shape[-1]
-        cell += people.batch.month - first
-        return cell
+    def _stretches(self, batch: Batch, found: Members) -> Stretches:
+        """Months of a person, one after the other, that count in the same unit and groups."""
+        classes = [found.classes[name] for name in self._values]
+        chosen = found.chosen
+        goes_on = batch.follows & chosen
+        goes_on[1:] &= chosen[:-1]
+        for codes in (found.unit, *classes):
+            goes_on[1:] &= codes[1:] == codes[:-1]
+        start = np.flatnonzero(chosen & ~goes_on)
+        ends = chosen.copy()
+        ends[:-1] &= ~goes_on[1:]
+        month = batch.month[start] - self._extract.number(self._extract.timing.first)
+        place = (found.unit[start], *(codes[start] for codes in classes), month)
+        cell = np.ravel_multi_index(place, self._shape).astype(np.int64, copy=False)
+        return Stretches(start, np.flatnonzero(ends) + 1, cell)
 
 
 def _coded(values: Sequence[str | None], index: NDArray[np.intp]) -> pl.Series:
@@ -227,6 +231,6 @@ def _values_of(people: People, measure: Measure) -> tuple[NDArray[Any], NDArray[
         return people.batch.values(measure.of or measure.column)
     computed = expression_polars.column(measure.expression.tree).cast(pl.Float64)
     # added to the columns: alone, an expression that simplifies to a constant has a single row
-    rows = people.batch.frame(measure.needs).with_columns(computed.alias(measure.column))
+    rows = people.batch.rows.with_columns(computed.alias(measure.column))
     found = rows[measure.column]
     return found.fill_null(0.0).to_numpy(), found.is_not_null().to_numpy()

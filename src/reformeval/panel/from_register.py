@@ -20,6 +20,7 @@ from reformeval.artefacts import PANEL, TRUTH
 from reformeval.errors import Problem, UserError
 from reformeval.panel import counts, findings, outcomes, populations, spells
 from reformeval.panel.counts import Counts, Progress
+from reformeval.panel.group_sums import GroupSums, grid
 from reformeval.panel.holdings import Holdings
 from reformeval.panel.outcomes import Measure
 from reformeval.panel.populations import Extract
@@ -27,16 +28,14 @@ from reformeval.panel.prices import Prices
 from reformeval.panel.relative import relative
 from reformeval.panel.result import PanelResult
 from reformeval.panel.sample_flow import sample_flow
-from reformeval.panel.sums import merged
 from reformeval.panel.units import assign_roles, members
 from reformeval.register.batches import Batch, Source, check_source, read
 from reformeval.register.groups import RegisterGroup, mapped
 from reformeval.register.records import Record
 from reformeval.register.summary import summarise, together
-from reformeval.spec import Group, Outcome, PanelSpec
+from reformeval.spec import Outcome, PanelSpec
 
 Groups = Mapping[str, RegisterGroup]
-_CELL = ("group", "unit", "period")
 _KEY = ("unit", "period", "group", "outcome", "population")
 
 
@@ -111,7 +110,7 @@ def extract(held: Holdings, groups: Groups, spec: PanelSpec) -> Extract:
 
 def assemble(
     held: Holdings,
-    counted: Sequence[Counts],
+    counted: Iterable[Counts],
     groups: Groups,
     spec: PanelSpec,
     labels: Mapping[str, str] | None = None,
@@ -276,55 +275,17 @@ def _panel(
     cells: pl.DataFrame, extract: Extract, spec: PanelSpec, prices: Prices | None
 ) -> pl.DataFrame:
     """Every cell of the panel without suppression, sorted by outcome, group, unit and period."""
-    grid = _grid(extract, spec)
+    keys = grid(extract, spec.groups)
     parts: dict[str, pl.DataFrame] = {}
     for index, population in enumerate(counts.populations(spec.outcomes)):
         mine = [outcome for outcome in spec.outcomes if outcome.population == population]
-        names = [measure.column for measure in outcomes.measures(mine)]
-        sums = _by_group(cells.filter(pl.col("population") == index), names, extract, spec)
-        filled = grid.join(sums, on=_CELL, how="left", maintain_order="left")
-        for outcome in mine:
-            parts[outcome.name] = _outcome(filled, outcome, extract, prices)
+        sums = GroupSums(cells, index, extract, spec.groups)
+        for measure in outcomes.measures(mine):
+            filled = keys.hstack(sums.of(measure.column))
+            for outcome in mine:
+                if outcomes.measure(outcome).column == measure.column:
+                    parts[outcome.name] = _outcome(filled, outcome, extract, prices)
     return pl.concat(parts[name] for name in sorted(parts))
-
-
-def _grid(extract: Extract, spec: PanelSpec) -> pl.DataFrame:
-    """Every group, unit and period of the window, whether or not anybody is in it."""
-    groups = sorted(group.name for group in spec.groups)
-    units = sorted(extract.units)
-    axes = {
-        "group": pl.Series(groups, dtype=pl.Enum(groups)),
-        "unit": pl.Series(units, dtype=pl.Enum(units)),
-        "period": pl.Series(spec.timing.periods, dtype=pl.Date),
-    }
-    grid, *others = (pl.DataFrame({name: values}) for name, values in axes.items())
-    for other in others:
-        grid = grid.join(other, how="cross")
-    return grid
-
-
-def _by_group(
-    finest: pl.DataFrame, names: Sequence[str], extract: Extract, spec: PanelSpec
-) -> pl.DataFrame:
-    """Sum finest cells to the groups that the reform names."""
-    groups = pl.Enum(sorted(group.name for group in spec.groups))
-    parts = [f"{part}:{name}" for name in names for part in ("sum", "rest", "n")]
-    bare = finest.select("unit", "period", *extract.groups, *parts)
-    return pl.concat(
-        [
-            merged(
-                [bare.filter(_belongs(group)).drop(list(extract.groups))], ["unit", "period"]
-            ).with_columns(pl.lit(group.name, groups).alias("group"))
-            for group in spec.groups
-        ]
-    )
-
-
-def _belongs(group: Group) -> pl.Expr:
-    belongs = pl.lit(True)
-    for variable, value in group.terms:
-        belongs = belongs & (pl.col(variable) == value)
-    return belongs
 
 
 def _outcome(
@@ -333,9 +294,9 @@ def _outcome(
     """All cells of one outcome, with value and persons."""
     known = _known(outcomes.measure(outcome), extract)
     return filled.select(
-        pl.col("unit").cast(pl.String),
+        "unit",
         "period",
-        pl.col("group").cast(pl.String),
+        "group",
         pl.lit(outcome.name).alias("outcome"),
         pl.lit(outcome.population.kind).alias("population"),
         pl.when(known).then(outcomes.value(outcome, prices)).alias("value"),

@@ -115,7 +115,7 @@ class _Tally:
         """Add a batch."""
         found = members(people, self._population)
         column = people.batch.month - self._extract.number(self._extract.timing.first)
-        rows = np.flatnonzero([*found.steps.values()][-1])
+        rows = np.flatnonzero(found.chosen)
         rows = rows[self._kept[column[rows]]]
         column = column[rows].astype(np.int64)
         person, cell = people.batch.of_person[rows], self._cell(found, rows)

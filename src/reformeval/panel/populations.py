@@ -78,6 +78,11 @@ class Members:
     unit: Codes
     classes: Mapping[str, Codes]
 
+    @property
+    def chosen(self) -> Flags:
+        """Rows that are left after the last step."""
+        return [*self.steps.values()][-1]
+
 
 @dataclass(frozen=True, eq=False)
 class People:
@@ -103,7 +108,7 @@ class People:
         """Row of each person in the last period before anticipation; −1 if there is none."""
         rows = np.flatnonzero(self.batch.month == self.extract.number(self.extract.timing.pre_end))
         found = np.full(len(self.batch.starts), -1)
-        found[self.batch.of_person[rows]] = rows
+        found[np.searchsorted(self.batch.starts, rows, side="right") - 1] = rows
         return found
 
     @cached_property
@@ -130,9 +135,12 @@ class People:
         flags: Flags = (age >= ages[0]) & (age <= ages[1])
         return flags if there is None else flags & there
 
-    def value_of(self, variable: str) -> Codes:
-        """Value of a group variable that each row's code belongs to."""
-        group = self.extract.groups[variable]
+    @cached_property
+    def classes(self) -> Mapping[str, Codes]:
+        """Value of each group variable for a row; the number of values stands for none of them."""
+        return {name: self._value_of(group) for name, group in self.extract.groups.items()}
+
+    def _value_of(self, group: RegisterGroup) -> Codes:
         none = len(group.values)
         if group.computed is None:
             index = {code: i for i, codes in enumerate(group.values.values()) for code in codes}
@@ -145,18 +153,21 @@ class People:
 
     def before(self, values: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Values of each row's person in the reference period; ``missing`` if there are none."""
-        per_person = np.where(self.reference >= 0, values[self.reference], missing)
-        return per_person[self.batch.of_person]
+        there = self.reference >= 0
+        return self.rows_of(np.where(there, values[self.reference], values.dtype.type(missing)))
 
     def ever(self, rows: Flags) -> Flags:
         """All rows of persons who have one of these rows."""
-        per_person: Flags = np.logical_or.reduceat(rows, self.batch.starts)
-        return per_person[self.batch.of_person]
+        return self.rows_of(np.logical_or.reduceat(rows, self.batch.starts))
+
+    def rows_of(self, per_person: NDArray[Any]) -> NDArray[Any]:
+        """Give each row what its person has."""
+        return np.repeat(per_person, self.batch.lengths)
 
     def _codes(self, column: str, index: Mapping[str, int], other: int) -> Codes:
         values, rows = self.batch.codes(column)
         found = [index.get(value, other) if value else other for value in values]
-        codes: Codes = look_up(np.array(found, dtype=np.int32), rows, 0)
+        codes: Codes = look_up(np.array(found, dtype=np.int32), rows)
         return codes
 
 
@@ -175,23 +186,19 @@ def members(people: People, population: Population) -> Members:
     the given number of months before. Each counts in the unit and the groups of the period, or of
     the reference.
     """
-    batch, window = people.batch, people.in_window
-    unit = people.unit
-    classes = {variable: people.value_of(variable) for variable in people.extract.groups}
+    unit, classes = people.unit, people.classes
     if population.frozen_groups:
         none = {name: len(group.values) for name, group in people.extract.groups.items()}
         classes = {name: people.before(codes, none[name]) for name, codes in classes.items()}
-    steps = {"window": window}
+    steps = {"window": people.in_window}
     of_age = people.of_age(population.ages)
     if population.kind == "prior_recipients":
-        at_reference = np.zeros(len(batch), dtype=np.bool_)
-        at_reference[people.reference[people.reference >= 0]] = True
-        steps["age"] = people.ever(at_reference & of_age)
+        steps["age"] = people.before(of_age, False)
     else:
         steps["age"] = of_age
     if population.frozen_units:
         if population.kind != "prior_recipients":
-            steps["reference"] = (people.reference >= 0)[batch.of_person]
+            steps["reference"] = people.rows_of(people.reference >= 0)
         unit = people.before(unit, -1)
     steps["units"] = unit >= 0
     if population.kind == "prior_recipients":

@@ -1,8 +1,8 @@
 """Spells of assistance and what came before and after a month, person by person.
 
 A spell is a run of months with assistance, in whatever unit; a month without, or outside the
-register, ends it. Everything follows from the rows of one person in order, by shifting and
-cumulating whole columns: no joins and no loops over persons.
+register, ends it. Everything follows from the rows of one person in order, by going through them
+once or by shifting and cumulating whole columns: no joins.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,17 +32,9 @@ class History:
         return self.batch.flags("recipient")
 
     @cached_property
-    def follows(self) -> Flags:
-        """Rows whose person is in the register in the month before, too."""
-        person, month = self.batch.person, self.batch.month
-        follows = np.zeros(len(person), dtype=np.bool_)
-        follows[1:] = (person[1:] == person[:-1]) & (month[1:] == month[:-1] + 1)
-        return follows
-
-    @cached_property
     def so_far(self) -> Counts:
         """Months of the spell in progress up to each row; 0 in months without assistance."""
-        return _run_so_far(self.receiving, self.follows)
+        return _run_so_far(self.receiving, self.batch.follows)
 
     @cached_property
     def left(self) -> Counts:
@@ -51,7 +44,7 @@ class History:
     @cached_property
     def observed_before(self) -> Counts:
         """Months without a gap that the person was in the register before each row."""
-        return _run_so_far(np.ones(len(self.batch), dtype=np.bool_), self.follows) - 1
+        return _run_so_far(np.ones(len(self.batch), dtype=np.bool_), self.batch.follows) - 1
 
     @cached_property
     def observed_after(self) -> Counts:
@@ -62,7 +55,7 @@ class History:
     @cached_property
     def _followed(self) -> Flags:
         """Rows whose person is in the register in the month after, too."""
-        return np.append(self.follows[1:], False)
+        return np.append(self.batch.follows[1:], False)
 
     @cached_property
     def _months_until(self) -> Counts:
@@ -102,7 +95,7 @@ class History:
             after it.
         """
         values, known = self._column(name, months)
-        return np.where(known, values, np.zeros(1, dtype=values.dtype)), known
+        return values * known, known
 
     def _column(self, name: str, months: int) -> Column:
         after, before = self.observed_after, self.observed_before
@@ -138,10 +131,15 @@ def reach(name: str, months: int) -> tuple[int, int]:
     }[name]
 
 
+@numba.njit(cache=True, nogil=True)
 def _run_so_far(flags: Flags, follows: Flags) -> Counts:
     """Length up to each row of the run of flagged rows that follow each other."""
-    begins = flags.copy()
-    begins[1:] &= ~(follows[1:] & flags[:-1])
-    row = np.arange(len(flags), dtype=np.int32)
-    start = np.maximum.accumulate(np.where(begins, row, 0))
-    return np.where(flags, row - start + 1, 0).astype(np.int32)
+    length = np.zeros(flags.size, dtype=np.int32)
+    run = 0
+    for i in range(flags.size):
+        if flags[i]:
+            run = run + 1 if follows[i] else 1
+            length[i] = run
+        else:
+            run = 0
+    return length

@@ -8,42 +8,94 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio, spreads keys evenly
+
 
 @numba.njit(cache=True, nogil=True)
-def look_up(table: NDArray[np.int32], index: NDArray[Any], first: int) -> NDArray[np.int32]:
-    """Entry of a table for each row, by its index less ``first``; the nearest end beyond it."""
+def look_up(table: NDArray[np.int32], index: NDArray[Any]) -> NDArray[np.int32]:
+    """Entry of a table for each row, by its index."""
     found = np.empty(index.size, dtype=np.int32)
-    last = table.size - 1
     for i in range(index.size):
-        found[i] = table[min(max(index[i] - first, 0), last)]
+        found[i] = table[index[i]]
     return found
 
 
 @numba.njit(cache=True, nogil=True)
 def walk(
-    person: NDArray[np.int64], month: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], int, int, bool]:
+    person: NDArray[np.int64], days: NDArray[np.int32], table: NDArray[np.int32], first: int
+) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.int64], int, int, bool]:
     """Go through rows that should be sorted by person and month.
+
+    Parameters
+    ----------
+    person, days
+        Person and date of each row.
+    table, first
+        Month that begins on each day from ``first`` on, negative where none does; the ends of the
+        table stand for all days beyond them.
 
     Returns
     -------
-    starts, wrong, twice, unsorted
-        First row of each person; rows whose month is negative; rows of the person and month of
-        the row before; whether a row belongs before the one before it.
+    month, follows, starts, wrong, twice, unsorted
+        Month of each row; rows whose person is there in the month before, too; first row of each
+        person; rows whose month is negative; rows of the person and month of the row before;
+        whether a row belongs before the one before it.
     """
-    persons, wrong, twice, unsorted = 1, int(month[0] < 0), 0, False
-    for i in range(1, person.size):
-        wrong += month[i] < 0
-        if person[i] != person[i - 1]:
+    month = np.empty(person.size, dtype=np.int32)
+    follows = np.zeros(person.size, dtype=np.bool_)
+    starts = np.empty(person.size, dtype=np.int64)
+    persons, wrong, twice, unsorted = 0, 0, 0, False
+    before, last = np.int32(0), table.size - 1
+    for i in range(person.size):
+        now = table[min(max(days[i] - first, 0), last)]
+        wrong += now < 0
+        if i == 0 or person[i] != person[i - 1]:
+            unsorted |= i > 0 and person[i] < person[i - 1]
+            starts[persons] = i
             persons += 1
-            unsorted |= person[i] < person[i - 1]
         else:
-            twice += month[i] == month[i - 1]
-            unsorted |= month[i] < month[i - 1]
-    starts = np.zeros(persons, dtype=np.int64)
-    at = 0
-    for i in range(1, person.size):
-        if person[i] != person[i - 1]:
-            at += 1
-            starts[at] = i
-    return starts, wrong, twice, unsorted
+            follows[i] = now == before + 1
+            twice += now == before
+            unsorted |= now < before
+        month[i] = before = now
+    return month, follows, starts[:persons].copy(), wrong, twice, unsorted
+
+
+@numba.njit(cache=True, nogil=True)
+def distinct(
+    views: NDArray[np.uint64], most: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], bool]:
+    """Give every distinct entry of a column of two words per row a number, as they come.
+
+    Rows are often like the row before them, which costs one comparison; others are looked for in
+    a hash table with open addressing.
+
+    Returns
+    -------
+    number, first, all
+        Number of each row's entry; first row of each entry; False if there are more than ``most``
+        entries, a power of two: then the others are of no meaning.
+    """
+    number = np.empty(len(views), dtype=np.int32)
+    first = np.empty(most, dtype=np.int64)
+    slots = np.full(2 * most, -1, dtype=np.int32)
+    mask, found, latest = np.uint64(slots.size - 1), 0, np.int32(-1)
+    low, high = np.uint64(0), np.uint64(0)
+    for i in range(len(views)):
+        if i == 0 or views[i, 0] != low or views[i, 1] != high:
+            low, high = views[i, 0], views[i, 1]
+            slot = (((low * _MIX) ^ high) * _MIX >> np.uint64(32)) & mask
+            while slots[slot] >= 0:
+                row = first[slots[slot]]
+                if views[row, 0] == low and views[row, 1] == high:
+                    break
+                slot = (slot + np.uint64(1)) & mask
+            if slots[slot] < 0:
+                if found == most:
+                    return number, first, False
+                first[found] = i
+                slots[slot] = found
+                found += 1
+            latest = slots[slot]
+        number[i] = latest
+    return number, first[:found], True

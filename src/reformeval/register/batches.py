@@ -3,8 +3,9 @@
 Memory is bounded by a batch, whatever the size of the register. Every batch is checked as it is
 read, so that nothing is counted from rows that are not what they should be.
 
-Text columns are read with pyarrow, which hands them over as the codes that the file holds: making
-text of them, and codes again, would take several times as long as reading all other columns.
+Text is not looked at row by row: a column of text has 16 bytes per row that say which text it is
+(https://arrow.apache.org/docs/format/Columnar.html#variable-size-binary-view-layout): rows of a
+batch with the same 16 bytes have the same text.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.register import bucket_names
-from reformeval.register._loops import look_up, walk
+from reformeval.register._loops import distinct, look_up, walk
 from reformeval.register.schema import check_columns
 
 Source = Path | pl.LazyFrame
@@ -36,6 +37,7 @@ Flags = NDArray[np.bool_]
 ROWS = 1 << 19
 YEARS = (1900, 2199)
 _KEYS = ("person", "period", "unit")
+_MOST = 2_048  # texts of a column that are looked for at first
 _BAD_MONTH = -1
 
 
@@ -61,6 +63,17 @@ def month_start(number: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
+class Walked(NamedTuple):
+    """What going through the rows of a batch finds (`_loops.walk`)."""
+
+    month: NDArray[np.int32]
+    follows: Flags
+    starts: Ints
+    wrong: int
+    twice: int
+    unsorted: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Whole persons: rows sorted by person and month, no person-month twice.
@@ -73,83 +86,118 @@ class Batch:
         File and rows, for messages.
     """
 
-    rows: pa.RecordBatch
+    rows: pl.DataFrame
     where: str
 
     def __len__(self) -> int:
-        return int(self.rows.num_rows)
+        return self.rows.height
 
     @cached_property
     def person(self) -> Ints:
         """Person of each row."""
-        numbers: Ints = self.rows.column("person").to_numpy().astype(np.int64, copy=False)
-        return numbers
+        return self.rows["person"].to_numpy().astype(np.int64, copy=False)
 
     @cached_property
+    def walked(self) -> Walked:
+        """What `_loops.walk` finds."""
+        days = self.rows["period"].cast(pl.Int32).to_numpy()
+        return Walked(*walk(self.person, days, _MONTH_OF_DAY, _FIRST_DAY))
+
+    @property
     def month(self) -> NDArray[np.int32]:
         """Month of each row, as a number; negative where it is no first day of a month."""
-        days = self.rows.column("period").view(pa.int32()).to_numpy()
-        found: NDArray[np.int32] = look_up(_MONTH_OF_DAY, days, _FIRST_DAY)
-        return found
+        return self.walked.month
 
-    @cached_property
+    @property
+    def follows(self) -> Flags:
+        """Rows whose person is in the register in the month before, too."""
+        return self.walked.follows
+
+    @property
     def starts(self) -> Ints:
         """First row of each person."""
-        return self.walked[0]
+        return self.walked.starts
 
     @cached_property
-    def walked(self) -> tuple[Ints, int, int, bool]:
-        """What `_loops.walk` finds."""
-        found: tuple[Ints, int, int, bool] = walk(self.person, self.month)
-        return found
+    def lengths(self) -> Ints:
+        """Number of rows of each person."""
+        return np.diff(self.starts, append=len(self))
 
     @cached_property
     def of_person(self) -> NDArray[np.intp]:
         """Index of each row's person among the batch's persons."""
-        lengths = np.diff(np.append(self.starts, len(self)))
-        return np.repeat(np.arange(len(self.starts)), lengths)
+        return np.repeat(np.arange(len(self.starts)), self.lengths)
 
     def values(self, name: str) -> tuple[NDArray[Any], Flags | None]:
         """Values of a column and, if any are missing, which are there; missing ones are 0."""
-        column = self.rows.column(name)
-        if not column.null_count:
-            return column.to_numpy(zero_copy_only=False), None
-        there = column.is_valid().to_numpy(zero_copy_only=False)
-        return column.fill_null(pa.scalar(0).cast(column.type)).to_numpy(
-            zero_copy_only=False
-        ), there
+        column, there = self.rows[name], None
+        if column.null_count():
+            there = _unpacked(column.is_not_null())
+            column = column.fill_null(False if column.dtype == pl.Boolean else 0)
+        return _unpacked(column) if column.dtype == pl.Boolean else column.to_numpy(), there
 
     def flags(self, name: str) -> Flags:
         """Rows where a true/false column is true; a missing entry is not."""
-        values, there = self.values(name)
-        flags: Flags = values.astype(np.bool_, copy=False)
-        return flags if there is None else flags & there
+        return self.values(name)[0].astype(np.bool_, copy=False)
 
     def codes(self, name: str) -> tuple[list[str | None], NDArray[np.int32]]:
         """Distinct values of a text column, None last, and the index of each row's value."""
-        column = self.rows.column(name)
-        values = [*column.dictionary.to_pylist(), None]
-        index = column.indices
-        if index.null_count:
-            index = index.cast(pa.int32()).fill_null(len(values) - 1)
-        return values, index.to_numpy().astype(np.int32, copy=False)
+        if name not in self._coded:
+            self._coded[name] = _codes(self.rows[name])
+        return self._coded[name]
 
-    def frame(self, names: Sequence[str]) -> pl.DataFrame:
-        """Return these columns as a polars frame, text as plain text."""
-        frame = pl.DataFrame(pl.from_arrow(self.rows.select(list(names))))
-        return frame.with_columns(pl.col(pl.Categorical).cast(pl.String))
+    @cached_property
+    def _coded(self) -> dict[str, tuple[list[str | None], NDArray[np.int32]]]:
+        return {}
 
     def without_ends(self) -> Batch:
         """Return the rows between the first and the last person; what is known of them stays."""
         first, last = int(self.starts[1]), int(self.starts[-1])
-        inner = Batch(self.rows.slice(first, last - first), self.where)
-        known = {"person": self.person[first:last], "month": self.month[first:last]}
-        inner.__dict__.update(known, starts=self.starts[1:-1] - first)
+        inner = Batch(self.rows[first:last], self.where)
+        walked = self.walked._replace(
+            month=self.month[first:last],
+            follows=self.follows[first:last],
+            starts=self.starts[1:-1] - first,
+        )
+        inner.__dict__.update(person=self.person[first:last], walked=walked)
         return inner
 
     def keep(self, kept: Flags) -> Batch:
         """Return the rows where ``kept`` is true."""
-        return Batch(self.rows.filter(pa.array(kept)), self.where)
+        return Batch(self.rows.filter(kept), self.where)
+
+
+def _codes(column: pl.Series) -> tuple[list[str | None], NDArray[np.int32]]:
+    """Find what `Batch.codes` gives."""
+    missing = _unpacked(column.is_null()) if column.null_count() else None
+    texts = column if missing is None else column.fill_null("")
+    views, most, whole = _views(texts), _MOST, False
+    while not whole:
+        number, first, whole = distinct(views, most)
+        most *= 2
+    found = texts[first].to_list()
+    values: list[str | None] = list(dict.fromkeys(found))
+    if len(values) < len(found):  # a long text that lies in the file more than once
+        index = {text: i for i, text in enumerate(values)}
+        number = look_up(np.array([index[text] for text in found], dtype=np.int32), number)
+    if missing is not None:
+        number[missing] = len(values)
+    return [*values, None], number
+
+
+def _unpacked(column: pl.Series) -> Flags:
+    """Turn a true/false column without missing entries from a bit each to a byte each."""
+    bits = column.to_arrow()
+    first, end = bits.offset, bits.offset + len(bits)
+    packed = np.frombuffer(bits.buffers()[1], dtype=np.uint8, count=(end + 7) // 8)
+    return np.unpackbits(packed, bitorder="little")[first:end].view(np.bool_)
+
+
+def _views(column: pl.Series) -> NDArray[np.uint64]:
+    """Two words for each row of a text column without missing entries."""
+    texts = column.to_arrow(compat_level=pl.CompatLevel.newest())
+    words = np.frombuffer(texts.buffers()[1], dtype=np.uint64)
+    return words.reshape(-1, 2)[texts.offset : texts.offset + len(texts)]
 
 
 def read(source: Source, columns: Iterable[str], rows: int | None = None) -> Iterator[Batch]:
@@ -178,15 +226,13 @@ def read(source: Source, columns: Iterable[str], rows: int | None = None) -> Ite
         place, parts = "the register", _sorted(source, names, rows)
     else:
         place, parts = str(source), _file(source, names, rows)
-    cut: list[pa.RecordBatch] = []
+    cut: list[pl.DataFrame] = []
     before: int | None = None
     done = 0
     bucket = bucket_names.remainder(source) if isinstance(source, Path) else None
     for part in parts:
-        if not part.num_rows:
-            continue
-        batch = Batch(part, f"{place}, rows {done + 1:,} to {done + part.num_rows:,}")
-        done += part.num_rows
+        batch = Batch(part, f"{place}, rows {done + 1:,} to {done + len(part):,}")
+        done += len(part)
         _check(batch, before)
         if bucket:
             _check_bucket(batch, *bucket)
@@ -199,45 +245,40 @@ def read(source: Source, columns: Iterable[str], rows: int | None = None) -> Ite
         if len(batch.starts) > 2:
             yield batch.without_ends()
     if cut:
-        table = pa.Table.from_batches(cut).unify_dictionaries().combine_chunks()
-        for part in table.to_batches():
-            batch = Batch(part, place)
-            _check(batch, None)
-            yield batch
+        batch = Batch(pl.concat(cut, rechunk=True), place)
+        _check(batch, None)
+        yield batch
 
 
-def _copy(rows: pa.RecordBatch, start: np.intp | int, end: np.intp | int) -> pa.RecordBatch:
+def _copy(rows: pl.DataFrame, start: np.intp | int, end: np.intp | int) -> pl.DataFrame:
     """Rows by themselves, so that the rest of the batch can be freed."""
-    return rows.take(pa.array(np.arange(start, end)))
+    return rows[np.arange(start, end)]
 
 
-def _sorted(source: pl.LazyFrame, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    frame = source.select(
-        pl.col(name).cast(pl.Categorical)
-        if kind.is_(pl.String) or isinstance(kind, pl.Enum)
-        else name
-        for name, kind in source.collect_schema().items()
-        if name in names
-    )
-    table = frame.sort("person", "period").collect().rechunk().to_arrow()
-    yield from table.to_batches(max_chunksize=rows)
+def _sorted(source: pl.LazyFrame, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
+    frame = source.select(_columns(source.collect_schema(), names)).sort("person", "period")
+    yield from frame.collect().rechunk().iter_slices(rows)
 
 
-def _file(path: Path, names: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    """Read a file by row groups: text with pyarrow, as codes, and the rest with polars."""
+def _file(path: Path, names: Sequence[str], rows: int) -> Iterator[pl.DataFrame]:
+    """Read a file by row groups."""
     with _readable(path):
-        schema = pq.read_schema(path)
-        text = [name for name in names if _is_text(schema.field(name).type)]
-        others = pl.scan_parquet(path).select(name for name in names if name not in text)
-        with pq.ParquetFile(path, read_dictionary=text) as file:
-            start = 0
-            for group in range(file.num_row_groups):
-                codes = file.read_row_group(group, columns=text, use_threads=False)
-                numbers = others.slice(start, codes.num_rows).collect().to_arrow()
-                start += codes.num_rows
-                columns = [*codes.columns, *numbers.columns]
-                table = pa.table(columns, [*codes.column_names, *numbers.column_names])
-                yield from table.to_batches(max_chunksize=rows)
+        file, start = pq.read_metadata(path), 0
+        register = pl.scan_parquet(path)
+        register = register.select(_columns(register.collect_schema(), names))
+        for group in range(file.num_row_groups):
+            count = file.row_group(group).num_rows
+            yield from register.slice(start, count).collect().rechunk().iter_slices(rows)
+            start += count
+
+
+def _columns(schema: pl.Schema, names: Sequence[str]) -> list[pl.Expr]:
+    """Give columns of a register, text as text where it lies as codes."""
+    coded = (pl.Categorical, pl.Enum)
+    return [
+        pl.col(name).cast(pl.String) if isinstance(schema[name], coded) else pl.col(name)
+        for name in names
+    ]
 
 
 def check_source(source: Source, columns: Iterable[str]) -> None:
@@ -257,8 +298,8 @@ def check_source(source: Source, columns: Iterable[str]) -> None:
             Problem("the register is not there", where=str(source), fix="run snakemake to make it")
         )
     with _readable(source):
-        empty = pl.DataFrame(pl.from_arrow(pq.read_schema(source).empty_table()))
-    check_columns(empty.lazy(), columns, where=str(source))
+        schema = pl.scan_parquet(source).collect_schema()
+    check_columns(schema.to_frame().lazy(), columns, where=str(source))
 
 
 @contextmanager
@@ -273,32 +314,27 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    kinds = pa.types
-    return bool(kinds.is_string(kind) or kinds.is_large_string(kind) or kinds.is_dictionary(kind))
-
-
 def _check(batch: Batch, before: int | None) -> None:
     """Stop at rows that would be counted wrongly."""
     for name in _KEYS:
-        if missing := batch.rows.column(name).null_count:
+        if missing := batch.rows[name].null_count():
             raise UserError(
                 Problem(f"{missing:,} rows of the register have no {name}", where=batch.where)
             )
-    _, wrong, twice, unsorted = batch.walked
-    if wrong:
-        days = batch.rows.column("period").filter(pa.array(batch.month < 0))
+    walked = batch.walked
+    if walked.wrong:
+        days = batch.rows["period"].filter(batch.month < 0)
         raise UserError(
             Problem(
-                f"{wrong:,} values of the column period are no first day of a month from "
-                f"{YEARS[0]} to {YEARS[1]}, such as {days[0].as_py()}",
+                f"{walked.wrong:,} values of the column period are no first day of a month from "
+                f"{YEARS[0]} to {YEARS[1]}, such as {days[0]}",
                 where=batch.where,
                 fix="give the first day of the month",
             )
         )
-    if twice:
+    if walked.twice:
         raise UserError(Problem(*_twice(batch)))
-    if unsorted or (before is not None and batch.person[0] < before):
+    if walked.unsorted or (before is not None and batch.person[0] < before):
         raise UserError(
             Problem(
                 "the rows are not sorted by person and period",
