@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny_did
+from design_helpers import make_design
 
+from reformeval.assignments import in_space
+from reformeval.estimators import did
 from reformeval.fit import Estimand
 from reformeval.inference import _ranks, permutation
 
@@ -165,6 +168,21 @@ def test_standard_error_and_detectable_effect() -> None:
     assert found.minimum_detectable[0, 0] == pytest.approx(
         (sizes[-1] + power) * donors / (donors - 1)
     )
+
+
+@pytest.mark.parametrize(("treated", "units"), [(2, 11), (4, 10), (5, 10)])
+def test_an_effect_of_the_detectable_size_is_found_with_several_treated(
+    treated: int, units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(did, "_covariance", lambda *_: None)
+    y = np.random.default_rng(5).normal(size=(150, units, 4))
+    null = make_design(y, 2, range(treated))
+    every = in_space(null, 1)
+    found = permutation.infer(null, did.estimate(null, every, {}), 0.95)[0]
+    y[:, :treated, 2:] += np.roll(found.minimum_detectable[:, 0], 1)[:, None, None]
+    moved = make_design(y, 2, range(treated))
+    again = permutation.infer(moved, did.estimate(moved, every, {}), 0.95)[0]
+    assert 0.75 < (again.p_value[:, 0] <= 0.05 + 1e-9).mean() < 0.95
 
 
 def test_pointwise_band_is_the_kth_largest_placebo() -> None:

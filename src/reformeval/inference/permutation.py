@@ -182,7 +182,7 @@ def _pointwise(design: Design, fit: Fit, level: float) -> Intervals:
         floor=floor,
         level=attained.level,
         minimum_detectable=np.where(
-            able, (critical + _power_margin(placebos)) * _dilution(design)[:, None], np.nan
+            able, _detectable(design, critical, _power_margin(placebos), std_error), np.nan
         ),
         status=status.astype(object),
         reason=reason,
@@ -237,19 +237,36 @@ def _power_margin(placebos: Floats) -> Floats:
     return _kth_largest(placebos, np.maximum(above, 1))
 
 
-def _dilution(design: Design) -> Floats:
-    """(series,) what makes up for an effect that placebos share in.
+def _detectable(design: Design, critical: Floats, margin: Floats, spread: Floats) -> Floats:
+    """(series, estimands) effect that is found with probability `POWER`.
 
-    An effect d on the treated units moves each placebo that uses them as donors by about their
-    share of its donors times d, and with it the critical value. NaN where units adopt on several
-    dates: the share is then another for every placebo and period.
+    An effect d on the treated units moves placebo a by k_a d, with k_a their share of its donors
+    less their share of its treated, and with it the critical value. With one treated unit all k_a
+    are 1 / donors, and d = (critical + margin) / (1 - k). With several they differ, and the
+    critical value grows as the placebos' spread does: by sqrt(1 + k^2 d^2 / spread^2), k the root
+    mean square of k_a. NaN where units adopt on several dates, as k_a then differs by period.
     """
-    if design.staggered:
-        return np.full(len(design.series), np.nan)
-    counts = np.array([design.counts(s)[:2] for s in range(len(design.series))], dtype=np.float64)
-    share = counts[:, 0] / np.maximum(counts[:, 1], 1)
-    out: Floats = np.where(share < 1, 1 / np.where(share < 1, 1 - share, 1), np.nan)
+    out = np.full(critical.shape, np.nan)
+    for s in range(len(out)) if not design.staggered else ():
+        treated, donors = design.counts(s)[:2]
+        if treated == 1:
+            out[s] = (critical[s] + margin[s]) / (1 - 1 / donors) if donors > 1 else np.nan
+        elif treated and donors:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                q = critical[s] * _shared(treated, donors) / spread[s]
+                root = np.sqrt(margin[s] ** 2 - (1 - q**2) * (margin[s] ** 2 - critical[s] ** 2))
+                out[s] = np.where(q < 1, (margin[s] + root) / (1 - q**2), np.nan)
     return out
+
+
+def _shared(treated: int, donors: int) -> float:
+    """Root mean square over placebos of k_a, where j of the placebo's units are treated ones."""
+    from scipy import stats
+
+    j = np.arange(treated)  # all of them would be the reform itself
+    count = stats.hypergeom.pmf(j, treated + donors, treated, treated)
+    k = (treated - j) / donors - j / treated
+    return float(np.sqrt(count @ k**2 / count.sum()))
 
 
 def _on_one_side(
