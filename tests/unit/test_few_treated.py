@@ -133,8 +133,10 @@ def test_ferman_pinto_by_hand() -> None:
     residual = w[1:] - w[1:].mean()
     system = np.column_stack([np.ones(19), 1 / persons[1:]])
     a, b = optimize.lsq_linear(system * [1, 1e3], residual**2, (0, np.inf), tol=1e-14).x * [1, 1e3]
-    scale = np.sqrt((a + b / persons[0]) / (a + b / persons[1:]))
-    draws = np.abs(residual * scale * np.sqrt(20 / 18))
+    v = a + b / persons
+    of_mean = v[1:].sum() / 19**2
+    scale = np.sqrt((v[0] + of_mean) / (v[1:] * (1 - 2 / 19) + of_mean))
+    draws = np.abs(residual * scale)
     row, found = att(ferman_pinto, d, fit), ferman_pinto.variance(d, fit, 0)
     assert (found.common[0], found.sampling[0]) == pytest.approx((a, b), rel=1e-4, abs=1e-6)
     assert row["p_value"] == (1 + (draws >= abs(w[0] - w[1:].mean())).sum()) / 20
@@ -142,14 +144,29 @@ def test_ferman_pinto_by_hand() -> None:
     assert row["high"] - row["low"] == pytest.approx(2 * critical, rel=1e-4)
 
 
-def test_ferman_pinto_without_a_slope_is_conley_taber() -> None:
+@pytest.mark.parametrize("treated", [1, 2])
+def test_ferman_pinto_of_a_treated_unit_much_larger_than_donors(treated: int) -> None:
+    """Its own variance is next to nothing: the estimate varies as the donors' mean does."""
+    rng, draws = np.random.default_rng(6), 300
+    persons = np.concatenate([np.full(treated, 1e5), np.geomspace(50, 5_000, 9)])
+    y = rng.normal(size=(draws, len(persons), 4)) / np.sqrt(persons)[:, None]
+    d = make_design(y, 2, range(treated))
+    d = replace(d, n=np.broadcast_to(persons[:, None], d.y.shape).copy())
+    fit = did.estimate(d, np.where(d.treated, 2, -1)[None], {})
+    found = ferman_pinto.infer(d, fit, 0.9)[0]
+    assert (found.p_value[:, 0] <= 0.1 + 1e-9).mean() <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / draws)
+
+
+@pytest.mark.parametrize("treated", [1, 2])
+def test_ferman_pinto_without_a_slope_is_conley_taber(treated: int) -> None:
     """Where small units vary less than large ones the fit has no slope, and nothing is rescaled."""
-    d, fit = made(units=20, effect=1.0, spread=np.geomspace(0.2, 2.0, 20), seed=4)
+    spread = np.geomspace(0.2, 2.0, 20)
+    d, fit = made(units=20, treated=treated, effect=1.0, spread=spread, seed=4)
     assert ferman_pinto.variance(d, fit, 0).sampling[0] == 0
     one, other = att(ferman_pinto, d, fit), att(conley_taber, d, fit)
-    assert [one[k] for k in ("p_value", "low", "high")] == pytest.approx(
-        [other[k] for k in ("p_value", "low", "high")]
-    )
+    keys = ("low", "high", "std_error", "p_value")
+    keys = keys if treated == 1 else keys[:3]  # p counts ordered pairs, each of them twice
+    assert [one[k] for k in keys] == pytest.approx([other[k] for k in keys])
 
 
 def _hagemann_reference(q: int, alpha: float, rho: float, steps: int = 400) -> float:

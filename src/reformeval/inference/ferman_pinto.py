@@ -3,9 +3,10 @@
 A unit's change is an average over its persons, so its variance is part common shock, part sampling:
 Var(W_j) = A + B / n_j, n_j the mean number of persons before the reform. A and B are the least
 squares fit of the donors' squared residuals on 1 and 1/n_j with both coefficients not negative; the
-residual of donor j is multiplied by sqrt(v_1 / v_j) before the estimate is ranked among them
-(Ferman & Pinto 2019). Without the rescaling it is `conley_taber`,
-whose rows stand beside these; the check `cell_size_variance` shows the fit. The page is
+residual of donor j is brought from its own variance to that of the estimate before the estimate is
+ranked among them (Ferman & Pinto 2019, who multiply by sqrt(v_1 / v_j): with few donors the
+variance of their mean counts as well). Without the rescaling it is `conley_taber`, whose rows
+stand beside these; the check `cell_size_variance` shows the fit. The page is
 docs/methods/ferman_pinto.md.
 """
 
@@ -142,11 +143,16 @@ def _rescaled(design: Design, fit: Fit, changes: _changes.Changes) -> Callable[[
         if found is None or not 0 < len(treated) < len(donors):
             return np.empty((0, 0))
         value = changes.value[s][donors]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            unit = (value - value.mean(axis=0)) / np.sqrt(found.donors)
         chosen = _ranked.tuples(len(donors), len(treated), ordered=len(treated) > 1)
-        around = (unit[chosen] * np.sqrt(found.treated)).mean(axis=1)
-        drawn: Floats = around * _ranked.inflation(len(treated), len(donors))
+        roots, count = np.sqrt(found.treated), len(donors)
+        mean = found.donors.sum(axis=0) / count**2  # variance of the donors' mean
+        with np.errstate(invalid="ignore", divide="ignore"):
+            unit = (value - value.mean(axis=0)) / np.sqrt(found.donors * (1 - 2 / count) + mean)
+            # residuals of two donors are correlated by -1 / (N0 - 1) where donors are alike
+            cross = (roots.sum(axis=0) ** 2 - found.treated.sum(axis=0)) / (count - 1)
+            own = found.treated.sum(axis=0) + len(treated) ** 2 * mean
+            stretch = np.sqrt(own / (found.treated.sum(axis=0) - cross))
+        drawn: Floats = (unit[chosen] * roots).mean(axis=1) * stretch
         return drawn
 
     return of_series
