@@ -85,6 +85,15 @@ def test_single_periods_are_ranks_inverted() -> None:
             assert p(end + inwards) > 3 / 31 + 1e-9 >= p(end - inwards)
 
 
+def test_more_periods_after_than_before_matter_to_the_average_alone() -> None:
+    d = make_design(panel(8, 60), 24)
+    every = in_space(d, 1)[:1]
+    (found,) = conformal.infer(d, did.estimate(d, every, {}), 0.95)
+    assert "36 periods after the reform and 24 before it" in found.reason[0, 0]
+    (found,) = conformal.infer(d, event_study.estimate(d, every, {}), 0.95)
+    assert not any("36 periods after" in reason for reason in found.reason.ravel())
+
+
 def test_weighted_donors_are_fitted_anew_for_every_effect() -> None:
     d, fit = made(synthetic_control, effect=2.0)
     (found,) = conformal.infer(d, fit, 0.9)

@@ -287,6 +287,14 @@ def test_with_one_treated_unit_t_ratios_rank_as_estimates() -> None:
     )
 
 
+def test_a_standard_error_that_leaves_the_treated_unit_out_is_not_shown() -> None:
+    assert np.isnan(att(permutation_t, *made(units=20, treated=1))["std_error"])
+    d, fit = made(units=20, treated=3)
+    w = changes_of(d)
+    ols = ((w[:3] - w[:3].mean()) ** 2).sum() / 9 + ((w[3:] - w[3:].mean()) ** 2).sum() / 17**2
+    assert att(permutation_t, d, fit)["std_error"] == pytest.approx(np.sqrt(ols * 20 / 18))
+
+
 def test_accepted_sets_by_brute_force() -> None:
     rng = np.random.default_rng(0)
     f, k = rng.normal(size=30), rng.uniform(-0.4, 0.4, 30)

@@ -34,12 +34,13 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
             )
         else:
             message = (
-                f"{lead}: no effect in any of them has p = {found.joint:.3f} (largest statistic); "
-                f"{small} stay at or below {alpha:.2g} after the correction (p_adjusted)."
+                f"{lead}: the joint test that none of them moved has p = {found.joint:.3f} "
+                f"(largest statistic); {small} of them are at or below {alpha:.2g} after the "
+                "correction for their number (p_adjusted)."
             )
         rows.append(
             _rows.row(
-                evidence, NAME, None, "info", message, one.spec.label, statistic="max_t",
+                evidence, NAME, None, "info", message, one.spec.label, statistic="effects_left",
                 value=float(small), p_value=found.joint if np.isfinite(found.joint) else None,
                 threshold=alpha, inference="permutation",
             )

@@ -33,9 +33,13 @@ def check(evidence: Evidence) -> list[dict[str, Any]]:
                 continue
             sides = [hagemann.largest_ratio(one.design, fit, s, 0, a) for a in (alpha, alpha / 2)]
             measured = before_reform(one.design, s)[0]
+            found = (
+                f"{_said(sides[0], 'one-sided')}, {_said(sides[1], 'two-sided')}"
+                if sides[0] is not None
+                else _said(None, "on either side")
+            )
             message = (
-                f"At {100 * alpha:g} % {_said(sides[0], 'one-sided')}, "
-                f"{_said(sides[1], 'two-sided')}. With {donors} donors "
+                f"At {100 * alpha:g} % {found}. With {donors} donors "
                 f"{_exists(hagemann.feasible_ratio(donors, alpha / 2))}."
             )
             if np.isfinite(measured):

@@ -38,6 +38,15 @@ def least_periods(level: float) -> int:
     return math.ceil(1 / (1 - level) - 1e-9)
 
 
+_MORE_AFTER = _rules.Rule(
+    "warn",
+    "more periods after adoption than before (att)",
+    lambda f: f.post > f.pre,
+    lambda f: (
+        f"{f.post} periods after the reform and {f.pre} before it: a fit on all periods takes "
+        "up much of the effect"
+    ),
+)
 RULES = (
     _rules.ONE_DATE,
     _rules.Rule(
@@ -59,16 +68,10 @@ RULES = (
             "rejects 26 % of true nulls at 4 %"
         ),
     ),
-    _rules.Rule(
-        "warn",
-        "more periods after adoption than before",
-        lambda f: f.post > f.pre,
-        lambda f: (
-            f"{f.post} periods after the reform and {f.pre} before it: a fit on all periods takes "
-            "up much of the effect"
-        ),
-    ),
+    _MORE_AFTER,
 )
+# A period by itself is added to those before: the fit is not on all periods.
+RULES_OF_PERIODS = tuple(rule for rule in RULES if rule is not _MORE_AFTER)
 
 
 def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
@@ -103,4 +106,5 @@ def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
             _conformal.fill_periods(found, of, fit, s, shown)
     if not speaks.any():
         return []
-    return [_build.intervals(NAME, design, fit, level, RULES, found, speaks)]
+    rules = RULES_OF_PERIODS if _conformal.is_event_study(fit) else RULES
+    return [_build.intervals(NAME, design, fit, level, rules, found, speaks)]

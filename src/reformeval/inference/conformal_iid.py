@@ -21,6 +21,12 @@ NAME = "conformal_iid"
 SPEAKS_OF = "att of `did` and `synthetic_control`"
 FLOOR = f"1 ÷ (1 + draws), draws = {_conformal.IID_DRAWS:,}"
 PASSED_FROM = 0.1
+
+
+def _small(p: float) -> str:
+    return f"= {p:.3f}" if p >= 0.001 else "below 0.001"
+
+
 RULES = (
     _rules.ONE_DATE,
     _rules.Rule(
@@ -39,7 +45,7 @@ RULES = (
         f"serial correlation before the reform (Ljung-Box p below {PASSED_FROM:g})",
         lambda f: bool(f.serial < PASSED_FROM),
         lambda f: (
-            f"residuals before the reform depend on those before (Ljung-Box p = {f.serial:.3f}); "
+            f"residuals before the reform depend on those before (Ljung-Box p {_small(f.serial)}); "
             "with an autoregression of 0.5 permuting them in any order rejects 27 % of true nulls "
             "at 5 %"
         ),

@@ -45,11 +45,14 @@ class _Ratios:
         (assignments,) tau_a, and what one unit taken off the treated units adds to it.
     quadratic
         (assignments, 3) s_a^2 once c is taken off, as q_0 + q_1 x + q_2 x^2 with x = c - tau.
+    std_error
+        Of the reform's estimate; NaN with one unit in an arm, which adds nothing to s_0.
     """
 
     estimate: Floats
     slope: Floats
     quadratic: Floats
+    std_error: float
 
 
 def infer(design: Design, fit: Fit, level: float) -> list[Intervals]:
@@ -91,7 +94,7 @@ def _fill(found: _build.Numbers, ratios: _Ratios, s: int, e: int, level: float) 
         ratios.quadratic[1:],
     )  # fmt: skip
     ends = hull(low + own, high + own, int(rank))
-    found.std_error[s, e] = np.sqrt(variance)
+    found.std_error[s, e] = ratios.std_error
     found.low[s, e], found.high[s, e] = ends.low, ends.high
     found.p_value[s, e] = (t >= t[0] * (1 - TIE)).sum() / count
     found.floor[s, e], found.level[s, e] = 1 / count, 1 - rank / count
@@ -121,7 +124,10 @@ def _ratios(design: Design, fit: Fit, changes: _changes.Changes, s: int, e: int)
     curve = (above + below - 2 * at) / (2 * step**2)
     quadratic = np.stack([at, (above - below) / (2 * step), curve], axis=1)
     slope = -(_mean(members, weights, treated) - _mean(~members, weights, treated))
-    return _Ratios(fit.estimate[s, rows, e], slope, quadratic)
+    units = members.shape[1]
+    several = 1 < members[0].sum() < units - 1
+    error = float(np.sqrt(at[0] * units / (units - 2))) if several else float("nan")
+    return _Ratios(fit.estimate[s, rows, e], slope, quadratic, error)
 
 
 def _mean(members: Bools, weights: Floats, value: Floats) -> Floats:
