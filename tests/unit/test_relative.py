@@ -63,6 +63,14 @@ def test_a_withheld_denominator_withholds() -> None:
     assert found["n_persons"].to_list() == [10, None]
 
 
+def test_beside_an_outcome_that_is_not_divided() -> None:
+    given = asked(per="force")
+    plain = replace(given, outcomes=(*given.outcomes, Outcome("z", AS_PUBLISHED, "", "z")))
+    rows = cells([1.0], "z") + cells([4.0]) + cells([2.0], "force")
+    found = relative(pl.DataFrame(rows, schema=pl.Schema(PANEL)), plain)
+    assert dict(found.select("outcome", "value").iter_rows()) == {"y": 2.0, "z": 1.0}
+
+
 def test_per_persons() -> None:
     found = scaled(cells([1.0, 1.0, 6.0]), asked(per="persons", times=100.0))
     assert found["value"].to_list() == pytest.approx([10.0, 5.0, 20.0])

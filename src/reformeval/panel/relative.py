@@ -54,8 +54,9 @@ def relative(panel: pl.DataFrame, spec: PanelSpec) -> pl.DataFrame:
         cells = panel.filter(pl.col("outcome") == outcome.name)
         if outcome.per is not None:
             cells = _divided(cells, panel, outcome)
-        parts.append(_indexed(cells, spec) if outcome.indexed else cells)
-    return pl.concat(parts).select(list(PANEL)).sort("outcome", "group", "unit", "period")
+        cells = _indexed(cells, spec) if outcome.indexed else cells
+        parts.append(cells.select(list(PANEL)))
+    return pl.concat(parts).sort("outcome", "group", "unit", "period")
 
 
 def while_untreated(panel: pl.DataFrame, spec: PanelSpec) -> pl.DataFrame:
@@ -77,6 +78,8 @@ def _divided(cells: pl.DataFrame, panel: pl.DataFrame, outcome: Outcome) -> pl.D
         keys = ["unit", "period", "group"]
         other = panel.filter(pl.col("outcome") == outcome.per)
         other = other.select(*keys, below="value", hidden="suppressed")
+        # a group that only the source of the outcome itself has is not there
+        cells = cells.filter(pl.col("group").is_in(other["group"].unique().implode()))
         below = cells.join(other, on=keys, how="left", maintain_order="left")
     withheld = pl.col("suppressed") | pl.col("hidden").fill_null(False)
     ratio = pl.col("value") / pl.col("below") * outcome.times
