@@ -10,7 +10,7 @@ import polars as pl
 from reformeval import periods
 from reformeval.geography.unit_map import Place, UnitMap
 from reformeval.periods import Frequency
-from reformeval.register.records import Record
+from reformeval.register.records import UNITS, Record
 
 MERGED, COMMON, RECODED = "territory_merged", "territory_common", "territory_code_change"
 INCOMPLETE, SPECIAL, SOURCE = "territory_incomplete", "special_code", "territory_file"
@@ -68,7 +68,7 @@ def notes(mapped: UnitMap, kept: Collection[str], place: Place) -> tuple[Record,
             found.append(Record("unlinked", INCOMPLETE, file, lost, of, "unit-periods", text))
     if recoded:
         text = f"Codes changed and territories did not: {'; '.join(recoded)}."
-        found.append(Record("count", RECODED, file, len(recoded), None, "units", text))
+        found.append(Record("count", RECODED, file, len(recoded), None, UNITS, text))
     return tuple(found)
 
 

@@ -16,6 +16,7 @@ from reformeval.artefacts import SAMPLE_FLOW, SOURCE_DATA, table
 from reformeval.register.forms import Repair
 
 Kind = Literal["repair", "unlinked", "count", "rule"]
+UNITS = "units"  # what is counted where it is municipalities and the like
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def published(records: pl.DataFrame, min_count: int) -> pl.DataFrame:
     records
         Merged records.
     min_count
-        Smallest count that is shown; smaller ones become null, 0 stays.
+        Smallest count that is shown; smaller ones become null, 0 stays. Units are no persons:
+        counts of them are shown whatever they are.
     """
-    small = pl.col("count").is_between(1, min_count - 1)
+    small = pl.col("count").is_between(1, min_count - 1) & (pl.col("unit") != UNITS)
     return records.with_columns(pl.when(~small).then("count").alias("count"))
 
 
