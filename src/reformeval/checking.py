@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reformeval import periods
 from reformeval.config import loader, resolve
+from reformeval.config.study import Study
 from reformeval.errors import Problem, UserError, did_you_mean
 from reformeval.sources.register import RegisterSource
 
@@ -35,16 +36,19 @@ def show(root: Path, say: Say) -> int:
     faulty = config.faulty_reforms
     width = max(map(len, [*config.reforms, *faulty]), default=0)
     for name, reform in config.reforms.items():
-        study = config.study(name) if reform.source in config.sources else None
+        named = config.sources_of(name)
+        study = config.study(name) if config.sources.keys() >= {*named} else None
         when = _adoption(study) if study else ""
         skipped = "" if name in config.selected else "  (not selected in config.yaml)"
         say(f"  {name:<{width}}  {when}{reform.title}{skipped}")
-        say(f"  {'':<{width}}  source {reform.source}: {_data(config, reform.source)}")
+        for source in named:
+            say(f"  {'':<{width}}  source {source}: {_data(config, source)}")
     for name in faulty:
         say(f"  {name:<{width}}  has faults, see below")
     if not config.reforms and not faulty:
         say("  none; start one with `reformeval new`")
-    used = {*(reform.source for reform in config.reforms.values()), *faulty.values()}
+    used = {source for name in config.reforms for source in config.sources_of(name)}
+    used |= {source for sources in faulty.values() for source in sources}
     unused = [name for name in config.sources if name not in used]
     if unused:
         say(f"Sources without a reform ({loader.SOURCES_DIR})")
@@ -54,7 +58,7 @@ def show(root: Path, say: Say) -> int:
     return len(problems)
 
 
-def _adoption(study: resolve.Study) -> str:
+def _adoption(study: Study) -> str:
     timing = resolve.timing(study)
     if timing.staggered:
         return "staggered  "
@@ -112,7 +116,7 @@ def _with_line(config: loader.Config, name: str, problem: Problem) -> Problem:
     """Add the line of the key that a problem with the data begins with."""
     key = _KEY.match(problem.message)
     if key is None or problem.where != f"{loader.REFORMS_DIR}/{name}.yaml":
-        source = config.reforms[name].source
+        source = _source_at(config, name, problem.where)
 
         def located(match: re.Match[str]) -> str:
             path = match[1].partition(" and ")[0].split(".")
@@ -122,50 +126,60 @@ def _with_line(config: loader.Config, name: str, problem: Problem) -> Problem:
     return replace(problem, where=config.where("reforms", name, *key[1].split(".")))
 
 
+def _source_at(config: loader.Config, name: str, where: str) -> str:
+    """Name the source of a reform that the file in a problem's place belongs to."""
+    names = config.sources_of(name)
+    files = {n: loader.data_file(config.sources[n], config.settings, config.root) for n in names}
+    here = [n for n, file in files.items() if file and where.startswith(str(file))]
+    return max(here, key=lambda n: len(str(files[n])), default=names[0])
+
+
 def _has_faults(root: Path, name: str) -> bool:
     return (root / loader.REFORMS_DIR / f"{name}.yaml").is_file()
 
 
 def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
     """Build a reform's panel in memory and check it, as `check_data` does before a run."""
-    if config.reforms[name].source not in config.sources:
+    if not config.sources.keys() >= {*config.sources_of(name)}:
         say(f"{name}: not checked further: its source has faults")
         return []
     study = config.study(name)
     paths = loader.data_files(study.source, config.settings, config.root)
+    if missing := loader.absent_of(study, config.root):
+        say(f"{name}: config is right; {'; '.join(missing)}")
+        return _some_absent(paths)
     if not paths:
         say(f"{name}: config is right; its data is made and checked by the run")
         return []
-    if missing := loader.absent(study.source, config.settings, config.root):
-        whence = loader.whence(study.source_name, study.source)
-        say(f"{name}: config is right; {missing}, {whence}")
-        return _some_absent(paths)
     if isinstance(study.source, RegisterSource):
         return _check_files(name, study.source, loader.data_dir(config.settings, config.root), say)
-    (path,) = paths
-    from reformeval.jobs._source import PanelJob, SourceSlice, with_adopted
-    from reformeval.jobs.check_data import build
-    from reformeval.panel.validate import validate
+    from reformeval.jobs._source import with_adopted
+    from reformeval.jobs.check_data import build, problems_of
+    from reformeval.workflow_slices import whole_job
 
-    spec = resolve.panel_spec(study)
-    slice_ = SourceSlice(study.source.kind, study.source.model_dump(mode="json", by_alias=True))
+    job = whole_job(study)
     try:
-        others = (
+        beside = (
             loader.cpi_file(study, config.root),
             loader.geography_needed(study, config.root),
             loader.adoption_file(study, config.root),
+            *(
+                loader.data_file(other, config.settings, config.root)
+                for other in study.others.values()
+            ),
         )
-        inputs = [path, *(other for other in others if other)]
-        spec = with_adopted(PanelJob(slice_, spec), inputs)
-        result = build(PanelJob(slice_, spec), *inputs)
-        problems = validate(result, spec, study.source) or _dose(config, study, result)
+        inputs = [*paths, *(other for other in beside if other)]
+        job = replace(job, panel=with_adopted(job, inputs))
+        result = build(job, *inputs)
+        problems = problems_of(result, job) or _dose(config, study, result)
     except UserError as error:
         problems = error.problems
     if problems:
         say(f"{name}: the data does not fit:")
         return problems
     roles = result.units["role"].to_list()
-    timing, since = spec.timing, "from " if spec.timing.staggered else ""
+    timing = job.panel.timing
+    since = "from " if timing.staggered else ""
     first, last = (periods.label(p, timing.frequency) for p in (timing.first, timing.last))
     say(
         f"{name}: right. {roles.count('treated')} treated, {roles.count('donor')} donors, "
@@ -175,7 +189,7 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
     return []
 
 
-def _dose(config: loader.Config, study: resolve.Study, result: PanelResult) -> list[Problem]:
+def _dose(config: loader.Config, study: Study, result: PanelResult) -> list[Problem]:
     """Read the file of doses as the run will; it may come later than the data."""
     path = loader.dose_file(study, config.root)
     if path is None or not path.is_file():

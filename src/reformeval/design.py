@@ -299,7 +299,7 @@ def from_panel(
     timing
         Window, steps, anticipation and dropped periods.
     outcomes, groups
-        Series to include, in this order: every outcome in every group.
+        Series to include, in this order: every outcome in every group that it has cells in.
     weights
         ``equal``, or ``persons_pre``: mean persons over the pre-periods, by series.
     contrasts
@@ -314,12 +314,17 @@ def from_panel(
     codes = members["unit"].to_list()
     window = timing.periods
     population = dict(panel.select("outcome", "population").unique().iter_rows())
+    here = set(panel.select("outcome", "group").unique().iter_rows())
     series = tuple(
         one
         for o in outcomes
         for one in (
-            *(Series(o, g, population.get(o, "")) for g in groups),
-            *(Series(o, c.name, population.get(o, ""), c) for c in contrasts),
+            *(Series(o, g, population.get(o, "")) for g in groups if (o, g) in here),
+            *(
+                Series(o, c.name, population.get(o, ""), c)
+                for c in contrasts
+                if {(o, c.group), (o, c.versus)} <= here
+            ),
         )
     )
     y, n = (cells(panel, column, series, codes, window) for column in ("value", "n_persons"))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -30,6 +30,7 @@ MoversTo = Literal["before", "current"]
 DonorRule = Literal["never_treated", "not_yet_treated"]
 WORKING_AGE = (18, 66)
 
+AS_PUBLISHED: PopulationKind = "as_published"  # the population of a table
 PER_PERSONS = "persons"  # what an outcome may be counted per, besides another outcome
 # Methods that compare changes in proportion, so that units may differ in size, and the unit that
 # their effects are in, whatever the outcome's.
@@ -204,13 +205,15 @@ class Group:
 class Contrast:
     """A comparison inside units: one group against another that it does not overlap."""
 
+    BETWEEN: ClassVar[str] = " versus "
+
     group: str
     versus: str
 
     @property
     def name(self) -> str:
         """The name of its series: both groups' names."""
-        return f"{self.group} versus {self.versus}"
+        return f"{self.group}{self.BETWEEN}{self.versus}"
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,8 @@ class Outcome:
     the unit's mean before the reform is 100. ``in_levels`` says whether an estimator compares its
     level, which counts of units of different size do not allow. ``of`` is the source's name of the
     outcome where that is another, and ``later`` how many periods later the same persons are seen.
+    ``source`` names the source where it is not the reform's own, and ``per_source`` that of what it
+    is divided by.
     """
 
     name: str
@@ -278,6 +283,8 @@ class Outcome:
     in_levels: bool = True
     of: str = ""
     later: int = 0
+    source: str = ""
+    per_source: str = ""
 
     @property
     def source_name(self) -> str:
@@ -396,7 +403,8 @@ class PanelSpec:
 
     ``denominators`` are outcomes that others are counted per and that are not shown themselves.
     ``adoption`` says where it stands when units adopt, where they do so in periods of their own;
-    ``adopted`` and ``treated`` are then empty until `panel.adoption` has read it.
+    ``adopted`` and ``treated`` are then empty until `panel.adoption` has read it. ``any_groups``
+    passes over groups that the source has no cells of, which is else a fault.
     """
 
     reform: str
@@ -413,6 +421,7 @@ class PanelSpec:
     denominators: tuple[Outcome, ...] = ()
     adoption: Adoption | None = None
     adopted: Mapping[str, date | None] = field(default_factory=dict)
+    any_groups: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,27 @@ from typing import Any
 from reformeval import discovery
 from reformeval.code_hash import PACKAGE, code_hash
 from reformeval.config import loader, resolve
-from reformeval.config.models import Source
+from reformeval.config.study import Study
 from reformeval.errors import UserError
 from reformeval.estimators import _discover
 from reformeval.geography import files
 from reformeval.jobs._report import IndexJob, ProvenanceJob, ReportJob
-from reformeval.jobs._source import ADOPTION_READER, PanelJob, RegisterJob, SourceSlice, modules
+from reformeval.jobs._source import ADOPTION_READER, RegisterJob, modules
 from reformeval.provenance import MadeFrom, fingerprint, sha256
 from reformeval.register import bucket_names
 from reformeval.report import texts
-from reformeval.sources._register_keys import RegisterModel
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
-from reformeval.spec import PER_DOSE, AssessSpec, EstimateSpec, PanelSpec, Timing, to_json
+from reformeval.spec import PER_DOSE, to_json
 from reformeval.workflow_raw import RawPlan
+from reformeval.workflow_slices import (
+    bare,
+    bare_assess,
+    bare_estimate,
+    own_job,
+    source_slice,
+    whole_job,
+)
 
 FIT_FILES = ("paths", "draws", "weights", "covariance")
 RULES = ("check_data", "build_panel", "assess_effects", "draw_figures", "write_report")
@@ -57,7 +64,7 @@ class Plan:
     left_out: dict[str, str]
 
     @cached_property
-    def studies(self) -> dict[str, resolve.Study]:
+    def studies(self) -> dict[str, Study]:
         """Every reform that the settings let run, by name."""
         return {name: self.config.study(name) for name in self.config.selected}
 
@@ -138,7 +145,12 @@ class Plan:
             *self._records(study),
         ]
 
-    def _records(self, study: resolve.Study) -> list[str]:
+    def others(self, wildcards: Wildcards) -> list[str]:
+        """Name the data files of further sources that a reform's outcomes are of, in order."""
+        study = self.studies[wildcards.reform]
+        return [str(loader.data_file(one, study.settings)) for one in study.others.values()]
+
+    def _records(self, study: Study) -> list[str]:
         """Files with what reading and linking raw files found."""
         if study.source_name not in self.raw.studies:
             return []
@@ -146,7 +158,7 @@ class Plan:
         split = [f"{folder}/files.json", f"{folder}/split.parquet"]
         return [*split, *self._in_buckets(study, "records", "parquet")]
 
-    def _in_buckets(self, study: resolve.Study, folder: str, *suffixes: str) -> list[str]:
+    def _in_buckets(self, study: Study, folder: str, *suffixes: str) -> list[str]:
         """Files of every bucket in a folder of a register."""
         place = self.restricted / study.source_name / folder
         names = bucket_names.names(self.buckets)
@@ -168,14 +180,14 @@ class Plan:
         path = loader.geography_needed(study, self.config.root)
         return [] if path is None else [str(part) for part in files.parts(path)]
 
-    def content(self, wildcards: Wildcards) -> str:
-        """Fingerprint of a data file, for one that is replaced by an older one.
+    def content(self, wildcards: Wildcards) -> list[str]:
+        """Fingerprints of a reform's data files, for one that is replaced by an older one.
 
         Snakemake compares dates, and an older file looks as if it had been there before.
         """
-        if self.studies[wildcards.reform].source.is_register:
-            return ""
-        return fingerprint(Path(self.data(wildcards)[0]))
+        is_register = self.studies[wildcards.reform].source.is_register
+        own = [] if is_register else self.data(wildcards)
+        return [fingerprint(Path(path)) for path in (*own, *self.others(wildcards))]
 
     def potential(self, wildcards: Wildcards) -> list[str]:
         """Name the buckets of the registers with and without the reform's effect."""
@@ -202,7 +214,7 @@ class Plan:
     def dose(self, wildcards: Wildcards) -> str:
         """Slice of `build_dose`."""
         spec = resolve.dose_spec(self.studies[wildcards.reform])
-        return to_json(replace(spec, timing=_bare(spec.timing)))
+        return to_json(replace(spec, timing=bare(spec.timing)))
 
     def person_sums(self, wildcards: Wildcards) -> list[str]:
         """Name the sums over persons of every bucket, for a method with person effects."""
@@ -223,31 +235,31 @@ class Plan:
     def register(self, wildcards: Wildcards) -> str:
         """Slice of `simulate_register` and `write_raw_forms`."""
         source = self.simulated[wildcards.source]
-        told = _source(source, groups={}, outcomes={}, cpi=None, mappings=())
+        told = source_slice(source, groups={}, outcomes={}, cpi=None, mappings=())
         return to_json(RegisterJob(told, self.config.settings.seed))
 
     def panel(self, wildcards: Wildcards) -> str:
-        """Slice of `check_data`, `build_truth` and `sum_persons`."""
-        study = self.studies[wildcards.reform]
-        return to_json(
-            PanelJob(_source(study.source, **_used(study)), _bare_panel(resolve.panel_spec(study)))
-        )
+        """Slice of `build_truth` and `sum_persons`."""
+        return to_json(own_job(self.studies[wildcards.reform]))
+
+    def checked(self, wildcards: Wildcards) -> str:
+        """Slice of `check_data`: that of all sources."""
+        return to_json(whole_job(self.studies[wildcards.reform]))
 
     def count(self, wildcards: Wildcards) -> str:
-        """Slice of `count_cells`: that of `check_data`, without what only a whole panel needs."""
-        study = self.studies[wildcards.reform]
-        spec = _bare_panel(resolve.panel_spec(study))
-        counted = replace(spec, min_persons=1, weighted_by_persons=False, cpi=None)
-        return to_json(PanelJob(_source(study.source, **_used(study)), counted))
+        """Slice of `count_cells`: that of the panel, without what only a whole panel needs."""
+        job = own_job(self.studies[wildcards.reform])
+        counted = replace(job.panel, min_persons=1, weighted_by_persons=False, cpi=None)
+        return to_json(replace(job, panel=counted))
 
     def estimate(self, wildcards: Wildcards) -> str:
         """Slice of `estimate_effects`."""
         spec = resolve.estimate_spec(self.studies[wildcards.reform], wildcards.label)
-        return to_json(_bare_estimate(spec))
+        return to_json(bare_estimate(spec))
 
     def assess(self, wildcards: Wildcards) -> str:
         """Slice of `assess_effects`."""
-        return to_json(_bare_assess(resolve.assess_spec(self.studies[wildcards.reform])))
+        return to_json(bare_assess(resolve.assess_spec(self.studies[wildcards.reform])))
 
     def figures(self, wildcards: Wildcards) -> str:
         """Slice of `draw_figures`: what the report says, without what only it shows."""
@@ -300,7 +312,7 @@ class Plan:
             seed=study.settings.seed,
         )
 
-    def _register_rules(self, study: resolve.Study) -> tuple[str, ...]:
+    def _register_rules(self, study: Study) -> tuple[str, ...]:
         """Rules that a reform's register is made by."""
         if study.source_name in self.raw.studies:
             return (*LINKED_RULES, *REGISTER_RULES)
@@ -316,9 +328,12 @@ class Plan:
                 return _estimator_code(spec.method)
             if rule in ("check_data", "count_cells", "build_truth", "sum_persons"):
                 study = self.studies[wildcards.reform]
-                staggered = study.reform.treatment.adoption is not None
-                reader = (ADOPTION_READER,) if staggered else ()
-                return code_hash(job, *modules(study.source.kind), *reader)
+                others = study.others.values() if rule == "check_data" else ()
+                kinds = [one.kind for one in (study.source, *others)]
+                read = [module for kind in kinds for module in modules(kind)]
+                if study.reform.treatment.adoption is not None:
+                    read.append(ADOPTION_READER)
+                return code_hash(job, *dict.fromkeys(read))
             if rule == "assess_effects":
                 return code_hash(job, *_modules("inference"), *_modules("diagnostics"))
             return code_hash(job)
@@ -388,61 +403,6 @@ def _modules(package: str) -> list[str]:
     return [f"reformeval.{package}.{name}" for name in discovery.names(package)]
 
 
-def _source(source: Source, **unused: Any) -> SourceSlice:
-    """Take from a source what data is made from; what is told about it and unused is left out."""
-    told: dict[str, Any] = {
-        "title": "-",
-        "obtain": "-",
-        "licence": None,
-        "notes": (),
-        "value_labels": {},
-    }
-    bare = source.model_copy(update=told | unused)
-    content = bare.model_dump(mode="json", by_alias=True)
-    return SourceSlice(source.kind, content)
-
-
-def _used(study: resolve.Study) -> dict[str, Any]:
-    """Cut down what only some reforms read of a register's source to what this one does.
-
-    That is the outcomes that the source defines, without words for readers, and the price index,
-    which the reform's own slice has.
-    """
-    if not isinstance(study.source, RegisterModel):
-        return {}
-    defined = study.source.outcomes
-    below = [one.per.outcome for one in study.reform.outcomes.values() if one.per]
-    known = [one.of or name for name, one in study.reform.outcomes.items()]
-    names = [name for name in dict.fromkeys((*known, *below)) if name in defined]
-    outcomes = {name: defined[name].model_copy(update={"label": "-"}) for name in names}
-    return {"outcomes": outcomes, "cpi": None, "mappings": ()}
-
-
 def _either(names: Iterable[str]) -> str:
     """Pattern that matches these names and no others; with none it matches nothing."""
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
-
-
-def _bare(timing: Timing) -> Timing:
-    return replace(timing, steps=tuple(replace(step, label=step.id) for step in timing.steps))
-
-
-def _bare_panel(spec: PanelSpec) -> PanelSpec:
-    outcomes = (
-        replace(o, label=o.name, measured_in="", smallest_effect_of_interest=None)
-        for o in spec.outcomes
-    )
-    return replace(spec, timing=_bare(spec.timing), outcomes=tuple(outcomes))
-
-
-def _bare_estimate(spec: EstimateSpec) -> EstimateSpec:
-    return replace(spec, timing=_bare(spec.timing))
-
-
-def _bare_assess(spec: AssessSpec) -> AssessSpec:
-    return replace(
-        spec,
-        timing=_bare(spec.timing),
-        estimators=tuple(_bare_estimate(estimator) for estimator in spec.estimators),
-        outcomes=tuple(replace(o, label=o.name, definition=None) for o in spec.outcomes),
-    )

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from reformeval.code_hash import PACKAGE
 from reformeval.config import loader
-from reformeval.config.resolve import Study
+from reformeval.config.study import Study
 from reformeval.jobs._source import SourceSlice, SplitJob
 from reformeval.provenance import fingerprint
 from reformeval.register.link_rules import LinkSpec

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reformeval.config import loader, resolve
+from reformeval.config.study import Study
 from reformeval.errors import UserError
 from reformeval.jobs._source import PanelJob, SourceSlice, with_adopted
 from reformeval.jobs.check_data import build
@@ -45,7 +46,7 @@ estimators:
 DATES = "town,start\nAsh,2003\nBeech,2005\nCedar,\nElm,\nFir,2001\nOak,2009\n"
 
 
-def study(folder: Path, reform: str = REFORM, dates: str = DATES) -> resolve.Study:
+def study(folder: Path, reform: str = REFORM, dates: str = DATES) -> Study:
     (folder / "config/reforms").mkdir(parents=True)
     (folder / "config/sources").mkdir()
     (folder / "data").mkdir()

@@ -388,9 +388,6 @@ INFERENCE = {
     "twice": ("[cluster, cluster]", "18: `inference` names a method twice"),
     "empty": ("[]", "18: `inference`"),
 }
-RESERVED = {
-    "source": ("percentage points}", "points, source: other}", "15: `outcomes.employed.source`"),
-}
 
 
 @pytest.mark.parametrize(("old", "new", "expected"), CASES.values(), ids=CASES)
@@ -457,12 +454,6 @@ def test_languages_that_do_not_exist(tmp_path: Path, given: str, expected: str) 
     with pytest.raises(UserError) as caught:
         load(project(tmp_path, text))
     assert str(caught.value).startswith(f"{FILE}:18: {expected}")
-
-
-@pytest.mark.parametrize(("old", "new", "expected"), RESERVED.values(), ids=RESERVED)
-def test_reserved_keys_are_refused(tmp_path: Path, old: str, new: str, expected: str) -> None:
-    found = problems(tmp_path, changed(BASE, old, new))
-    assert found == [f"{FILE}:{expected} is not yet supported"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 from register_helpers import GROUPS, RESIDENTS, people, person, prior, series, spec, timing
 
 from reformeval import workflow
-from reformeval.config import loader, resolve
+from reformeval.config import loader
+from reformeval.config.resolve_outcomes import outcomes
 from reformeval.errors import UserError
 from reformeval.panel.from_register import build, truth
 from reformeval.panel.result import PanelResult
@@ -108,7 +109,7 @@ def test_the_page_on_outcomes_loads(tmp_path: Path) -> None:
     reform = "outcomes:\n  large_payments: {measured_in: per 1,000 residents}\n"
     reform = reform.replace("per 1,000 residents", '"per 1,000 residents"')
     config = loader.load(project(tmp_path, block, reform))
-    found = {o.name: o for o in resolve.outcomes(config.study("bergen_2020"))}
+    found = {o.name: o for o in outcomes(config.study("bergen_2020"))}
     assert found["large_payments"].population == RESIDENTS
     assert found["large_payments"].label == "Payments above NOK 20,000, per 1,000 residents"
     assert found["large_payments"].definition == define("benefit > 20000", "rate", 1_000.0)

@@ -2,7 +2,7 @@
 #
 # inputs:  the source's data file, or what was counted in its register's buckets; the price index
 #          that it is deflated by; the changes of units over time, where its units are put on
-#          another territory year
+#          another territory year; the data files of further sources that outcomes are of
 # outputs: .reformeval/checked/<reform>/: panel, units, sample flow, the data's hash,
 #          and what was done to it and found in it
 # steps:   check_data
@@ -17,6 +17,7 @@ rule check_data:
         cpi=plan.cpi,
         adoption=plan.adoption,
         geography=plan.geography,
+        others=plan.others,
     output:
         panel=".reformeval/checked/{reform}/panel.parquet",
         units=".reformeval/checked/{reform}/units.parquet",
@@ -29,7 +30,7 @@ rule check_data:
         "logs/{reform}/check_data.tsv"
     priority: 90
     params:
-        spec=plan.panel,
+        spec=plan.checked,
         code=plan.code("check_data"),
         content=plan.content,
     shell:

@@ -11,10 +11,11 @@ from typing import Any
 from reformeval.config import mappings, resolve, rules, rules_source, validation
 from reformeval.config.mappings import Named
 from reformeval.config.models import SOURCE_KINDS, Reform, Settings, Source
-from reformeval.config.resolve import Study
+from reformeval.config.study import Study, other_sources
 from reformeval.config.yaml_marks import Document, read
 from reformeval.errors import Problem, UserError, did_you_mean
 from reformeval.geography import files
+from reformeval.parts import OWN
 from reformeval.sources.register import RegisterSource
 
 SETTINGS_FILE = "config/config.yaml"
@@ -51,22 +52,33 @@ class Config:
         return tuple(self.reforms) if asked == "all" else tuple(asked)
 
     @property
-    def faulty_reforms(self) -> dict[str, str]:
-        """Reforms that are left out for their faults, with the source that each names."""
+    def faulty_reforms(self) -> dict[str, tuple[str, ...]]:
+        """Reforms that are left out for their faults, with the sources that each names."""
         out = {}
         for file, document in self._documents.items():
             name = Path(file).stem
             if file.startswith(f"{REFORMS_DIR}/") and name not in self.reforms:
-                data = document.data if isinstance(document.data, dict) else {}
-                out[name] = str(data.get("source", ""))
+                out[name] = tuple(_named_sources(document.data))
         return out
 
-    def study(self, name: str) -> Study:
-        """Return one reform with its source and the settings."""
+    def sources_of(self, name: str) -> tuple[str, ...]:
+        """Names of a reform's sources, its own first."""
         reform = self.reforms[name]
-        named = tuple(self.mappings[mapping] for mapping in reform.mappings.values())
-        source = self.sources[reform.source]
-        return Study(name, reform, reform.source, source, self.settings, named)
+        return (reform.source, *other_sources(dict(reform)))
+
+    def study(self, name: str) -> Study:
+        """Return one reform with its sources and the settings."""
+        reform = self.reforms[name]
+        own, *others = self.sources_of(name)
+        return Study(
+            name,
+            reform,
+            own,
+            self.sources[own],
+            self.settings,
+            tuple(self.mappings[mapping] for mapping in reform.mappings.values()),
+            {other: self.sources[other] for other in others},
+        )
 
     def where(self, kind: str, name: str, *path: str | int) -> str:
         """Return ``file:line`` of a key, e.g. ``where("reforms", "bergen_2020", "window")``."""
@@ -121,7 +133,7 @@ def load_leniently(root: Path) -> tuple[Config, list[Problem]]:
         name: reform
         for name, document in reform_documents.items()
         if (reform := _reform(document, sources, list(source_documents), known)) is not None
-        and reform.source in sources
+        and {reform.source, *other_sources(dict(reform))} <= sources.keys()
     }
     documents = [
         settings_document,
@@ -209,8 +221,8 @@ def geography_file(settings: Settings, root: Path | str = ".") -> Path:
 
 def geography_needed(study: Study, root: Path | str = ".") -> Path | None:
     """Return the file with the changes of units, where a reform's data must be put on others."""
-    geography = resolve.geography(study)
-    needed = geography is not None and geography.moves
+    found = (resolve.geography(study, name) for name in (OWN, *study.others))
+    needed = any(geography is not None and geography.moves for geography in found)
     return geography_file(study.settings, root) if needed else None
 
 
@@ -221,18 +233,25 @@ def whence(name: str, source: Source) -> str:
     return f"get it from: {source.obtain}"
 
 
+def absent_of(study: Study, root: Path | str = ".") -> list[str]:
+    """Say of each of a reform's sources whose data is not there what is absent, and whence."""
+    found = (
+        (absent(source, study.settings, root), whence(name, source))
+        for name, source in study.sources.items()
+    )
+    return [f"{missing}; {where}" for missing, where in found if missing]
+
+
 def left_out(config: Config) -> dict[str, str]:
     """Say for each selected reform whose data is not there where it can be had."""
     out: dict[str, str] = {}
     for name in config.selected:
         study = config.study(name)
-        missing = absent(study.source, config.settings, config.root)
         index = cpi_file(study, config.root)
         adoption = adoption_file(study, config.root)
         dose = dose_file(study, config.root)
-        if missing:
-            where = whence(study.source_name, study.source)
-            out[name] = f"reformeval: {name} left out: {missing}; {where}"
+        if lacking := absent_of(study, config.root):
+            out[name] = f"reformeval: {name} left out: {'; '.join(lacking)}"
         elif index is not None and not index.is_file():
             where = f"it is the price index of the source {study.source_name} (cpi.file)"
             out[name] = f"reformeval: {name} left out: {index} is not there; {where}"
@@ -244,11 +263,22 @@ def left_out(config: Config) -> dict[str, str]:
             out[name] = f"reformeval: {name} left out: {dose} is not there; {where}"
         else:
             path = geography_needed(study, config.root)
-            lacking = [part for part in files.parts(path) if not part.is_file()] if path else []
-            if lacking:
+            parts = [part for part in files.parts(path) if not part.is_file()] if path else []
+            if parts:
                 where = "get it with: reformeval geography --fetch"
-                out[name] = f"reformeval: {name} left out: {lacking[0]} is not there; {where}"
+                out[name] = f"reformeval: {name} left out: {parts[0]} is not there; {where}"
     return out
+
+
+def _named_sources(data: Any) -> Iterator[str]:
+    """Names under the keys ``source`` of a reform file, which may have faults."""
+    if isinstance(data, dict):
+        outcomes = data.get("outcomes")
+        inside = list(outcomes.values()) if isinstance(outcomes, dict) else []
+        inside += [one.get("per") for one in inside if isinstance(one, dict)]
+        for part in (data, *inside):
+            if isinstance(part, dict) and "source" in part:
+                yield str(part["source"])
 
 
 def _files(root: Path, folder: str) -> Iterator[tuple[str, str]]:

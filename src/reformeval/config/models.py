@@ -6,7 +6,7 @@ The models hold what one key can say by itself; what depends on other keys or on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from annotated_types import MinLen
 from pydantic import (
@@ -147,8 +147,6 @@ class ConfigModel(BaseModel):
     """Base of all models here: unknown keys are refused, nothing is converted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-    reserved: ClassVar[tuple[str, ...]] = ()
 
 
 class Window(ConfigModel):
@@ -315,6 +313,9 @@ class Per(ConfigModel):
     outcome: Text = Field(
         description="another count of the source, or persons: those behind the cell"
     )
+    source: Text | None = Field(
+        None, description="source of that count, a table; default: the outcome's own"
+    )
     times: float = Field(1.0, gt=0, description="factor, e.g. 1000 for per 1,000; default 1")
 
 
@@ -326,10 +327,11 @@ def _per(value: object) -> object:
 class Outcome(ConfigModel):
     """One outcome of the reform."""
 
-    reserved: ClassVar[tuple[str, ...]] = ("source",)
-
     measured_in: Text = Field(description="unit of measurement, e.g. percentage points")
     label: Text | None = Field(None, description="words for figures; default: the source's")
+    source: Text | None = Field(
+        None, description="another file of config/sources, of kind table or statbank, that has it"
+    )
     population: PopulationField | None = Field(
         None, description="whom this outcome counts; default: the reform's population"
     )
@@ -337,13 +339,14 @@ class Outcome(ConfigModel):
         None, gt=0, description="smallest effect that would matter, as measured_in"
     )
     per: Annotated[Per | None, BeforeValidator(_per, json_schema_input_type=Per | str)] = Field(
-        None, description="count it per another count: labour_force, or {outcome:, times: 1000}"
+        None,
+        description="count it per another count: labour_force, or {outcome:, source:, times: 1000}",
     )
     scale: Literal["pre_mean"] | None = Field(
         None, description="pre_mean: indexed, each unit's mean before the reform is 100"
     )
     of: Text | None = Field(
-        None, description="registers: the source's outcome, where this one has a name of its own"
+        None, description="the source's outcome, where this one has a name of its own"
     )
     later: int | None = Field(
         None,

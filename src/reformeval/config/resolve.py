@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import product
 from pathlib import PurePath
@@ -12,57 +11,14 @@ from typing import Any
 import yaml
 
 from reformeval import periods, spec
-from reformeval.config.mappings import Named
-from reformeval.config.models import (
-    Estimator,
-    GroupEntry,
-    Outcome,
-    Population,
-    Reform,
-    Settings,
-    Source,
-)
+from reformeval.config.models import Estimator, GroupEntry, Source
+from reformeval.config.resolve_outcomes import denominators, outcomes
+from reformeval.config.study import Study, group_values, territory_year
 from reformeval.estimators import _discover
-from reformeval.register.expressions import parse
+from reformeval.parts import OWN, of_source
 from reformeval.report.spec import Estimator as ShownEstimator
 from reformeval.report.spec import ReportSpec, SourceInfo
-from reformeval.sources._register_keys import SPANNING, TOP_CODED, RegisterModel
-
-DEFAULT_MONTHS = 12
-DEFAULT_AFTER = 6
-
-
-@dataclass(frozen=True)
-class Study:
-    """One reform with everything that its results depend on.
-
-    Attributes
-    ----------
-    name
-        File stem of the reform file.
-    source_name
-        File stem of the source file.
-    mappings
-        Those that the reform names.
-    """
-
-    name: str
-    reform: Reform
-    source_name: str
-    source: Source
-    settings: Settings
-    mappings: tuple[Named, ...] = ()
-
-    @property
-    def group_values(self) -> dict[str, tuple[str, ...]]:
-        """Group variables and their values, those of mappings in the place of the source's."""
-        return group_values(self.source, self.mappings)
-
-
-def group_values(source: Source, mappings: Collection[Named]) -> dict[str, tuple[str, ...]]:
-    """Group variables and their values for a reform that names these mappings."""
-    mapped = {one.content.variable: tuple(one.content.values) for one in mappings}
-    return source.group_values() | mapped
+from reformeval.sources._register_keys import RegisterModel
 
 
 def expand_groups(
@@ -185,137 +141,42 @@ def adoption(study: Study) -> spec.Adoption | None:
     )
 
 
-def outcomes(study: Study) -> tuple[spec.Outcome, ...]:
-    """Outcomes with labels and populations filled in."""
-    return tuple(_outcome(study, name, given) for name, given in study.reform.outcomes.items())
-
-
-def _outcome(study: Study, name: str, given: Outcome) -> spec.Outcome:
-    known = given.of or name
-    label = given.label or study.source.default_outcome_label(known)
-    if given.later and not given.label:
-        label += f", {given.later} {'month' if given.later == 1 else 'months'} later"
-    return spec.Outcome(
-        name=name,
-        population=_population(study, counted(study.source, known, given, study.reform.population)),
-        measured_in=given.measured_in,
-        label=label,
-        smallest_effect_of_interest=given.smallest_effect_of_interest,
-        max_months=(given.max_months or DEFAULT_MONTHS) if known in TOP_CODED else None,
-        months=(given.months or DEFAULT_MONTHS) if known in SPANNING else None,
-        definition=_definition(study.source, known),
-        prices_of=_base(study.source, known),
-        per=given.per.outcome if given.per else None,
-        times=given.per.times if given.per else 1.0,
-        indexed=given.scale == "pre_mean",
-        in_levels=_in_levels(study, name),
-        of=given.of or "",
-        later=given.later or 0,
-    )
-
-
-def denominators(study: Study) -> tuple[spec.Outcome, ...]:
-    """Outcomes that others are counted per, and that the reform does not study themselves."""
-    found: dict[str, spec.Outcome] = {}
-    for outcome in outcomes(study):
-        name = outcome.per
-        if name is not None and name not in (spec.PER_PERSONS, *study.reform.outcomes):
-            found[name] = spec.Outcome(
-                name=name,
-                population=outcome.population,
-                measured_in="",
-                label=name,
-                definition=_definition(study.source, name),
-                in_levels=False,
-            )
-    return tuple(found.values())
-
-
-def _in_levels(study: Study, name: str) -> bool:
-    """Whether an estimator compares the outcome's level."""
-    return any(
-        (given.method or label) not in spec.PROPORTIONAL
-        for label, given in study.reform.estimators.items()
-        if given.outcomes is None or name in given.outcomes
-    )
-
-
-def counted(
-    source: Source, name: str, outcome: Outcome, default: Population | None
-) -> Population | None:
-    """Whom an outcome counts: as it says itself, else as its definition does, else the reform."""
-    if outcome.population is not None or not isinstance(source, RegisterModel):
-        return outcome.population or default
-    defined = source.outcomes.get(name)
-    if defined is None or defined.population is None:
-        return default
-    same = default is not None and default.kind == defined.population
-    return default if same else Population.model_validate({"kind": defined.population})
-
-
-def _definition(source: Source, name: str) -> spec.Definition | None:
-    """Say how an outcome is computed; None for those that every register has."""
-    if not isinstance(source, RegisterModel) or name not in source.outcomes:
-        return None
-    given = source.outcomes[name]
-    known = source.columns()
-    expression = parse(given.expression, known)
-    bounds = given.winsorise
-    return spec.Definition(
-        expression=expression.text,
-        columns=tuple((column, known[column]) for column in expression.columns),
-        kind=given.kind,
-        scale=given.factor,
-        lower=bounds.lower if bounds else None,
-        upper=bounds.upper if bounds else None,
-    )
-
-
-def _base(source: Source, name: str) -> str | None:
-    """Year or month whose prices an outcome is in; None where it is not deflated."""
-    if not isinstance(source, RegisterModel) or source.cpi is None:
-        return None
-    return source.cpi.base if source.is_deflated(name) else None
-
-
 def cpi(study: Study) -> spec.Cpi | None:
     """Give the price index that a reform needs; None where no outcome is deflated."""
     source = study.source
     if not isinstance(source, RegisterModel) or source.cpi is None:
         return None
-    if not any(source.is_deflated(one.of or name) for name, one in study.reform.outcomes.items()):
+    own = {n: o for n, o in study.reform.outcomes.items() if study.other(o.source) == OWN}
+    if not any(source.is_deflated(one.of or name) for name, one in own.items()):
         return None
     return spec.Cpi(**source.cpi.model_dump())
 
 
-def _population(study: Study, given: Population | None) -> spec.Population:
-    if given is None or not study.source.is_register:
-        return spec.Population("as_published")
-    return spec.Population(
-        given.kind,
-        (given.months or DEFAULT_MONTHS) if given.kind == "prior_recipients" else None,
-        given.ages or spec.WORKING_AGE,
-        given.groups,
-        given.movers,
-        (given.after or DEFAULT_AFTER) if given.kind == "entrants" else None,
-    )
+def geography(study: Study, name: str = OWN) -> spec.Geography | None:
+    """Say how a source's units are put on territories; None where the codes are taken as they are.
 
-
-def geography(study: Study) -> spec.Geography | None:
-    """Say how units are put on territories; None where the codes are taken as they are."""
-    own, asked = study.source.geography, study.reform.geography
+    Where the reform names no year, it is that of the codes in its own source.
+    """
+    own, asked = study.of(name).geography, study.reform.geography
     if own is None:
         return None
     as_of = None if own.as_of == "period" else own.as_of
-    year = asked.year if asked else as_of
+    year = asked.year if asked else territory_year(study.source, own.as_of)
     assert year is not None  # `rules` asks for it
     splits = asked.splits if asked else "stop"
     file = PurePath(study.settings.geography_file).name if as_of != year else ""
     return spec.Geography(year, as_of, splits, own.special, file)
 
 
+def own_panel_spec(study: Study) -> spec.PanelSpec:
+    """Give what is asked of the reform's own source."""
+    whole = panel_spec(study)
+    known = group_values(study.source, study.mappings)
+    return of_source(whole, OWN, known, whole.geography) if study.others else whole
+
+
 def panel_spec(study: Study) -> spec.PanelSpec:
-    """Give what `check_data` and `build_panel` read."""
+    """Give what is asked of all sources together."""
     return spec.PanelSpec(
         reform=study.name,
         timing=timing(study),
@@ -426,13 +287,9 @@ def report_spec(study: Study) -> ReportSpec:
         headline=headline(study),
         ci_level=study.settings.ci_level,
         min_persons=study.settings.disclosure.min_persons,
-        source=SourceInfo(
-            name=study.source_name,
-            title=source.title,
-            kind=source.kind,
-            obtain=source.obtain,
-            licence=source.licence,
-            notes=source.notes,
+        source=_source_info(study.source_name, source),
+        other_sources=tuple(
+            _source_info(name, one, _told_of(study, name)) for name, one in study.others.items()
         ),
         value_labels=_value_labels(study),
         is_simulated=source.is_simulated,
@@ -442,8 +299,26 @@ def report_spec(study: Study) -> ReportSpec:
     )
 
 
+def _source_info(name: str, source: Source, outcomes: tuple[str, ...] = ()) -> SourceInfo:
+    return SourceInfo(
+        name=name,
+        title=source.title,
+        kind=source.kind,
+        obtain=source.obtain,
+        licence=source.licence,
+        notes=source.notes,
+        outcomes=outcomes,
+    )
+
+
+def _told_of(study: Study, name: str) -> tuple[str, ...]:
+    """Labels of the outcomes that a source has, or has the denominator of."""
+    return tuple(one.label for one in outcomes(study) if name in (one.source, one.per_source))
+
+
 def _value_labels(study: Study) -> dict[str, str]:
-    labels = dict(study.source.value_labels)
+    labels = {v: words for one in study.others.values() for v, words in one.value_labels.items()}
+    labels |= study.source.value_labels
     for one in study.mappings:
         labels |= one.content.value_labels
     return labels
@@ -455,7 +330,10 @@ def resolved_yaml(study: Study) -> str:
     reform["groups"] = [g.name for g in expand_groups(study.reform.groups, study.group_values)]
     shown = {
         "reform": {study.name: reform},
-        "source": {study.source_name: study.source.model_dump(mode="json", by_alias=True)},
+        "source": {
+            name: source.model_dump(mode="json", by_alias=True)
+            for name, source in study.sources.items()
+        },
         "mappings": {
             one.name: one.content.model_dump(mode="json", by_alias=True) for one in study.mappings
         },

@@ -12,9 +12,10 @@ from reformeval.config import (
     rules_contrasts,
     rules_covariates,
     rules_dose,
+    rules_outcomes,
     rules_persons,
-    rules_population,
     rules_scale,
+    rules_sources,
     rules_staggered,
     rules_time,
 )
@@ -26,16 +27,14 @@ from reformeval.config.models import (
     GroupEntry,
     Headline,
     Outcome,
-    Population,
     Source,
     Treatment,
 )
+from reformeval.config.study import group_values
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
 from reformeval.estimators import _discover
-from reformeval.sources._register_keys import DEFLATED, SPANNING, TOP_CODED, RegisterModel
-from reformeval.sources.statbank import StatBankSource
-from reformeval.sources.table import TableSource
+from reformeval.sources._register_keys import RegisterModel
 
 _DESCRIPTIVE = ("current_recipients", "entrants")
 _WITH_PERSONS_PRE = ("did", "event_study", "person_event_study")
@@ -64,26 +63,24 @@ def check(
         Group mappings that could be read.
     """
     name = keys.get("source")
-    if name is not None and name not in source_names:
-        document.add(
-            ("source",),
-            f"`source`: there is no config/sources/{name}.yaml",
-            did_you_mean(name, source_names) or "write one, or start with `reformeval new`",
-        )
+    if name is not None:
+        rules_sources.exists(document, ("source",), name, source_names)
     source = sources.get(name) if name is not None else None
     _units(document, keys, source)
     rules_staggered.check(document, keys, source)
     _estimators(document, keys.get("estimators") or {}, keys)
     rules_covariates.check(document, keys)
     _inference(document, keys.get("inference") or "auto")
-    _weights(document, keys, source)
+    others = rules_sources.check(document, keys, sources, source_names)
+    rules_outcomes.weights(document, keys, source, others)
     named = _mappings(document, keys.get("mappings") or {}, source, mappings) if source else []
-    known = resolve.group_values(source, named) if source else {}
+    known = group_values(source, named, others) if source else {}
     _headline(document, keys, source, known)
     if source is not None:
         rules_persons.check(document, keys, source)
         rules_time.check(document, keys, source)
-        _outcomes(document, keys, source)
+        rules_outcomes.check(document, keys, source, others)
+        rules_sources.headline(document, keys, group_values(source, named), others)
         # A mapping that cannot be had was reported as that.
         unknown: dict[str, tuple[str, ...]] = dict.fromkeys(keys.get("mappings") or {}, ())
         _groups(document, keys.get("groups") or (), unknown | known, source)
@@ -179,40 +176,6 @@ def _comparison(document: Document, comparison: Comparison, treated: Collection[
                     f"`{dotted(path)}`: '{unit}' is treated, so it is no donor anyway",
                     f"take it out of comparison.{key} or of treatment.units",
                 )
-
-
-def _outcomes(document: Document, keys: Mapping[str, Any], source: Source) -> None:
-    outcomes: Mapping[str, Outcome] = keys.get("outcomes") or {}
-    default: Population | None = keys.get("population")
-    rules_population.check(document, ("population",), default, source, keys)
-    for name, outcome in outcomes.items():
-        path: Path = ("outcomes", name)
-        known = outcome.of or name
-        if known not in source.outcome_names():
-            document.add(
-                (*path, "of") if outcome.of else path,
-                f"`{dotted(path)}`: the source has no outcome '{known}'",
-                "give the source file a price index: cpi: {file, period, value, base}"
-                if source.is_register and known in DEFLATED
-                else did_you_mean(known, source.outcome_names()),
-            )
-            continue
-        rules_scale.later(document, path, known, outcome, source)
-        rules_population.check(document, (*path, "population"), outcome.population, source, keys)
-        for key, names in (("max_months", TOP_CODED), ("months", SPANNING)):
-            if getattr(outcome, key) is not None and known not in names:
-                document.add(
-                    (*path, key),
-                    f"`{dotted(path)}.{key}` is only for {', '.join(names)}",
-                    "take it out",
-                )
-        if outcome.per is not None:
-            rules_scale.per(document, path, name, outcomes, default, source)
-        # A population with a fault of its own was reported as that.
-        if source.is_register and ("population" in keys or outcome.population):
-            rules_population.counted(
-                document, path, known, resolve.counted(source, known, outcome, default)
-            )
 
 
 def _mappings(
@@ -355,27 +318,6 @@ def _inference(document: Document, asked: str | Sequence[str]) -> None:
                 ("inference", i),
                 f"`inference[{i}]`: there is no method '{name}'",
                 did_you_mean(name, methods),
-            )
-
-
-def _weights(document: Document, keys: Mapping[str, Any], source: Source | None) -> None:
-    """Ask for counts of persons in a table where units are weighted by them."""
-    if not isinstance(source, TableSource | StatBankSource):
-        return
-    without = [
-        name
-        for name in keys.get("outcomes") or {}
-        if name in source.outcomes and source.outcomes[name].persons is None
-    ]
-    for label, estimator in (keys.get("estimators") or {}).items():
-        if estimator.weights == "persons_pre" and without:
-            path: Path = ("estimators", label, "weights")
-            document.add(
-                path,
-                f"`{dotted(path)}`: persons_pre needs counts of persons, and the source has none "
-                f"for {', '.join(without)}",
-                "name the column with persons in the source file "
-                f"(outcomes.{without[0]}.persons), or take the weights out",
             )
 
 

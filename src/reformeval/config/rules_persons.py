@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reformeval.config import resolve
+from reformeval.config import resolve_outcomes
 from reformeval.config.models import Headline, Outcome, Population, Source
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.estimators import _discover
@@ -52,11 +52,13 @@ def check(document: Document, keys: Mapping[str, Any], source: Source) -> None:
 def _followed(source: Source, name: str, keys: Mapping[str, Any]) -> bool:
     """Whether an outcome is a value of each of the same persons before and after."""
     outcome: Outcome = keys["outcomes"][name]
+    if outcome.source not in (None, keys.get("source")):
+        return False
     if name not in source.outcome_names() or source.outcome_kind(name) == "count":
         return False
     if outcome.per is not None or outcome.scale is not None or name in FROM_HISTORY:
         return False
-    population = resolve.counted(source, name, outcome, keys.get("population"))
+    population = resolve_outcomes.counted(source, name, outcome, keys.get("population"))
     return population is not None and _is_frozen(population)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reformeval.config import resolve
+from reformeval.config import resolve_outcomes
 from reformeval.config.models import Estimator, Headline, Outcome, Population, Source
 from reformeval.config.yaml_marks import Document, Path, dotted
 from reformeval.errors import did_you_mean
@@ -14,53 +14,87 @@ from reformeval.spec import PER_PERSONS
 
 
 def per(
-    document: Document,
-    path: Path,
-    name: str,
-    outcomes: Mapping[str, Outcome],
-    default: Population | None,
-    source: Source,
+    document: Document, name: str, keys: Mapping[str, Any], source: Source, below: Source
 ) -> None:
-    """Ask that a count is divided by a count of the same persons or cells."""
-    given, known = outcomes[name].per, outcomes[name].of or name
-    at: Path = (*path, "per")
+    """Ask that a count is divided by a count of the same persons or cells.
+
+    Parameters
+    ----------
+    document
+        The reform file; problems are added to it.
+    name
+        The outcome that is divided.
+    keys
+        The reform's valid keys.
+    source, below
+        Sources of the outcome and of what it is divided by.
+    """
+    outcome: Outcome = keys["outcomes"][name]
+    at: Path = ("outcomes", name, "per")
     here = f"`{dotted(at)}`"
-    below = given.outcome if given else PER_PERSONS
-    counts = sorted(one for one in source.outcome_names() if source.outcome_kind(one) == "count")
+    assert outcome.per is not None
+    divisor, known = outcome.per.outcome, outcome.of or name
+    same = below is source
+    counts = sorted(one for one in below.outcome_names() if below.outcome_kind(one) == "count")
+    counts = [one for one in counts if not same or one != known]
+    persons = [PER_PERSONS] if outcome.per.source is None else []
     if source.outcome_kind(known) != "count":
         document.add(at, f"{here}: '{name}' is no count, so it is relative already", "take it out")
-    elif below == PER_PERSONS:
+    elif divisor in persons:
         return
-    elif below == name or below not in counts:
-        choices = [PER_PERSONS, *(one for one in counts if one != name)]
+    elif below.is_register and not same:
         document.add(
             at,
-            f"{here}: the source has no other count '{below}'",
-            did_you_mean(below, choices) or f"use one of: {', '.join(choices)}",
+            f"{here}: a count of a table cannot be divided by one of the register's persons",
+            "divide by a count of a table",
         )
-    elif below in outcomes:
-        other = outcomes[below]
-        if other.per is not None or other.scale is not None:
-            document.add(
-                at,
-                f"{here}: '{below}' is itself on another scale in this reform",
-                f"take per and scale out of outcomes.{below}",
-            )
-        mine, its = (resolve.counted(source, one, outcomes[one], default) for one in (name, below))
-        if source.is_register and mine != its:
-            document.add(
-                at,
-                f"{here}: '{name}' and '{below}' count different populations",
-                "give both the same population",
-            )
+    elif divisor not in counts:
+        choices = [*persons, *counts]
+        named = f"the source {outcome.per.source}" if outcome.per.source else "the source"
+        document.add(
+            at,
+            f"{here}: {named} has no{' other' if same else ''} count '{divisor}'",
+            did_you_mean(divisor, choices) or f"use one of: {', '.join(choices)}",
+        )
+    elif divisor in keys["outcomes"]:
+        _studied(document, at, name, keys, below)
+
+
+def _studied(
+    document: Document, at: Path, name: str, keys: Mapping[str, Any], source: Source
+) -> None:
+    """Ask that what an outcome is divided by is not changed by the reform file itself."""
+    outcomes: Mapping[str, Outcome] = keys["outcomes"]
+    outcome = outcomes[name]
+    assert outcome.per is not None
+    below = outcome.per.outcome
+    other, own = outcomes[below], keys.get("source")
+    here = f"`{dotted(at)}`"
+    if (other.source or own) != (outcome.per.source or outcome.source or own):
+        return  # an outcome of this name, but of another source
+    if other.per is not None or other.scale is not None:
+        document.add(
+            at,
+            f"{here}: '{below}' is itself on another scale in this reform",
+            f"take per and scale out of outcomes.{below}",
+        )
+    default: Population | None = keys.get("population")
+    mine, its = (
+        resolve_outcomes.counted(source, one, outcomes[one], default) for one in (name, below)
+    )
+    if source.is_register and mine != its:
+        document.add(
+            at,
+            f"{here}: '{name}' and '{below}' count different populations",
+            "give both the same population",
+        )
 
 
 def later(document: Document, path: Path, known: str, outcome: Outcome, source: Source) -> None:
     """Ask that an outcome of a later month can be had."""
-    for key in ("of", "later"):
-        if getattr(outcome, key) is not None and not isinstance(source, RegisterModel):
-            at = (*path, key)
-            document.add(at, f"`{dotted(at)}` is for registers, whose persons are followed")
+    if outcome.later is not None and not isinstance(source, RegisterModel):
+        at = (*path, "later")
+        document.add(at, f"`{dotted(at)}` is for registers, whose persons are followed")
     if not outcome.later or not isinstance(source, RegisterModel):
         return
     at = (*path, "later")

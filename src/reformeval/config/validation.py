@@ -172,9 +172,6 @@ def _add(description: str | None) -> str:
 
 def _unknown_key(model: type[BaseModel] | None, document: Document, path: Path) -> None:
     key = str(path[-1])
-    if key in getattr(model, "reserved", ()):
-        document.add(path, f"`{dotted(path)}` is not yet supported", "take it out")
-        return
     options = [] if model is None else [_alias(model, name) for name in model.model_fields]
     fix = did_you_mean(key, options)
     if " " in key:

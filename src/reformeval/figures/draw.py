@@ -52,5 +52,5 @@ def draw_figures(folder: Path, spec: ReportSpec) -> None:
     with speaking(spec.language):
         for figure in planned(spec):
             with style.context():
-                drawn = KINDS[figure.kind](results, figure)
+                drawn = KINDS[figure.kind](results.of(figure.outcome), figure)
             style.save(drawn, folder / "figures" / figure.name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reformeval.panel import adoption as panel_adoption
-from reformeval.spec import PanelSpec
+from reformeval.spec import Geography, PanelSpec
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -57,11 +57,25 @@ class SourceSlice:
 
 
 @dataclass(frozen=True)
+class OtherSource:
+    """A further source that outcomes are of: its name, itself, and how its units are placed."""
+
+    name: str
+    source: SourceSlice
+    geography: Geography | None = None
+
+
+@dataclass(frozen=True)
 class PanelJob:
-    """What `check_data` and `build_truth` read."""
+    """What `check_data` and `build_truth` read.
+
+    ``others`` has the further sources of `check_data`, whose outcomes are in ``panel`` too. Their
+    files are the last of the job's inputs, in the same order.
+    """
 
     source: SourceSlice
     panel: PanelSpec
+    others: tuple[OtherSource, ...] = ()
 
 
 def prices(panel: PanelSpec, inputs: Sequence[Path]) -> Prices | None:

@@ -15,9 +15,8 @@ from reformeval.panel.result import PanelResult
 from reformeval.panel.units import assign_roles, members
 from reformeval.sources.table import TableSource
 from reformeval.sources.table_reader import Reading, read_table
-from reformeval.spec import Group, PanelSpec
+from reformeval.spec import AS_PUBLISHED, Group, PanelSpec
 
-POPULATION = "as_published"
 _KEYS = ("unit", "period", "group")
 _CODE = pl.col("unit").alias("code")  # a row's own unit, where several share a territory
 
@@ -56,7 +55,8 @@ def build(
     in_window = cells.filter(pl.col("period").is_between(spec.timing.first, spec.timing.last))
     onto = _moved(in_window, source, data, spec, classification)
     universe = reading.cells if onto is None else onto.frame
-    sizes = _sizes(universe, spec) if spec.comparison.largest is not None else None
+    counted = cells if onto is None else onto.frame
+    sizes = _sizes(counted, spec) if spec.comparison.largest is not None else None
     labels = {} if onto is None else onto.labels
     labels = {**labels, **reading.unit_labels, **source.unit.labels}
     units = assign_roles(universe["unit"].unique().to_list(), spec, sizes, labels)
@@ -64,10 +64,10 @@ def build(
     chosen = (in_window if onto is None else universe).filter(pl.col("unit").is_in(kept))
     added = chosen
     if onto is not None:
-        kinds = {outcome.name: source.outcome_kind(outcome.name) for outcome in spec.outcomes}
+        kinds = {one.name: source.outcome_kind(one.source_name) for one in spec.outcomes}
         added = onto.add_up(chosen, kinds)
     panel = (
-        added.with_columns(pl.lit(POPULATION).alias("population"))
+        added.with_columns(pl.lit(AS_PUBLISHED).alias("population"))
         .select(list(PANEL))
         .sort("outcome", "group", "unit", "period")
     )
@@ -92,19 +92,28 @@ def _moved(
 
 
 def _in_groups(cells: pl.DataFrame, source: TableSource, spec: PanelSpec) -> pl.DataFrame:
-    """Cells of the reform's outcomes and groups, under the reform's names of the groups."""
+    """Cells of the reform's outcomes and groups, under the reform's names of both."""
     published = set(cells["group"].unique())
     names = {_published_name(group, source): group.name for group in spec.groups}
     problems = [
         _no_rows(group, source, spec)
         for group in spec.groups
-        if _published_name(group, source) not in published
+        if _published_name(group, source) not in published and not (spec.any_groups and group.terms)
     ]
     if problems:
         raise UserError(problems)
-    return cells.filter(
-        pl.col("group").is_in(list(names)), pl.col("outcome").is_in([o.name for o in spec.outcomes])
-    ).with_columns(pl.col("group").replace(names))
+    named = pl.DataFrame(
+        [(one.source_name, one.name) for one in spec.outcomes],
+        schema={"outcome": pl.String, "name": pl.String},
+        orient="row",
+    )
+    return (
+        cells.filter(pl.col("group").is_in(list(names)))
+        .with_columns(pl.col("group").replace(names))
+        .join(named, on="outcome", maintain_order="left_right")
+        .with_columns(pl.col("name").alias("outcome"))
+        .drop("name")
+    )
 
 
 def _published_name(group: Group, source: TableSource) -> str:
@@ -203,7 +212,7 @@ def _flow(
     return table(
         [
             {
-                "population": POPULATION,
+                "population": AS_PUBLISHED,
                 "step": step,
                 "person_periods": count,
                 "person_periods_lost": before - count,

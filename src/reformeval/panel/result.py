@@ -26,6 +26,8 @@ class PanelResult:
         First and last period of the source before the window was cut out of it, for messages.
     found
         What was done to the data and found in it on the way, by rules that have names.
+    lacking
+        Outcomes and groups that are not there because a source does not have the group.
     """
 
     panel: pl.DataFrame
@@ -33,3 +35,4 @@ class PanelResult:
     flow: pl.DataFrame
     available: tuple[date, date] | None = None
     found: tuple[Record, ...] = ()
+    lacking: frozenset[tuple[str, str]] = frozenset()

@@ -14,8 +14,9 @@ from reformeval.design import Bools, Design, Floats, from_panel
 from reformeval.errors import Problem, did_you_mean
 from reformeval.panel.result import PanelResult
 from reformeval.panel.units import DONOR, LEFT_OUT, TREATED
+from reformeval.parts import OWN
 from reformeval.sources._model import SourceModel
-from reformeval.spec import PanelSpec, Timing
+from reformeval.spec import Outcome, PanelSpec, Timing
 
 MIN_DONORS, MIN_PRE, MIN_POST = 2, 2, 1
 # Larger differences in size make a comparison of counts one of sizes.
@@ -34,7 +35,11 @@ class Dropped:
 
 
 def validate(
-    result: PanelResult, spec: PanelSpec, source: SourceModel, where: str | None = None
+    result: PanelResult,
+    spec: PanelSpec,
+    source: SourceModel,
+    where: str | None = None,
+    others: Mapping[str, SourceModel] | None = None,
 ) -> list[Problem]:
     """Find what makes a panel unfit for its reform.
 
@@ -52,6 +57,8 @@ def validate(
         The source: which outcomes are counts.
     where
         Where the reform is written; by default its file under ``config/reforms``.
+    others
+        The further sources that outcomes are of, by name.
 
     Returns
     -------
@@ -64,11 +71,12 @@ def validate(
     if not found:
         design = _design(result, spec)
         found = [
+            *_no_cells(result, spec),
             *_treated_cells(result, spec, design),
             *_complete_donors(design, spec),
             *_lengths(design, spec),
             *_constant(design),
-            *_counts_of_unequal_units(design, spec, source),
+            *_counts_of_unequal_units(design, spec, {**(others or {}), OWN: source}),
             *(_without_persons(design) if spec.weighted_by_persons else ()),
         ]
     place = where or f"config/reforms/{spec.reform}.yaml"
@@ -114,7 +122,9 @@ def _duplicates(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
 def _window(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
     """Report a window that begins or ends where no unit has data."""
     timing = spec.timing
-    present = result.panel.filter(_has_data())["period"]
+    own = [one.name for one in spec.outcomes if one.source == OWN]  # others: `panel.joined`
+    chosen = result.panel.filter(pl.col("outcome").is_in(own)) if own else result.panel
+    present = chosen.filter(_has_data())["period"]
     first, last = present.min(), present.max()
     write = _writer(timing)
     asked = f"{write(timing.first)} to {write(timing.last)}"
@@ -138,6 +148,23 @@ def _window(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
                 f"`window.{key}`: {write(at)} is {side} the data of all treated units and donors",
                 fix=f"write {key}: {write(edge)}",
             )
+
+
+def _no_cells(result: PanelResult, spec: PanelSpec) -> Iterator[Problem]:
+    """Report series of which there is no cell at all, where its source has the group."""
+    here = set(result.panel.select("outcome", "group").unique().iter_rows())
+    for outcome in spec.outcomes:
+        for group in spec.groups:
+            series = (outcome.name, group.name)
+            if series not in here and series not in result.lacking:
+                yield _no_values(*series)
+
+
+def _no_values(outcome: str, group: str) -> Problem:
+    return Problem(
+        f"`outcomes.{outcome}`: no unit has a value for {group} in the window",
+        fix="choose another window, or leave the outcome or the group out",
+    )
 
 
 def _without_persons(design: Design) -> Iterator[Problem]:
@@ -237,11 +264,7 @@ def _treated_cells(result: PanelResult, spec: PanelSpec, design: Design) -> Iter
     for s, series in enumerate(design.series):
         _, kept = design.usable(s)
         if not kept.any():
-            yield Problem(
-                f"`outcomes.{series.outcome}`: no unit has a value for {series.group} in the "
-                "window",
-                fix="choose another window, or leave the outcome or the group out",
-            )
+            yield _no_values(series.outcome, series.group)
             continue
         for u in np.flatnonzero(design.treated):
             unit = design.units[u]
@@ -324,21 +347,22 @@ def _constant(design: Design) -> Iterator[Problem]:
             )
 
 
-def _is_level_of_count(spec: PanelSpec, source: SourceModel, name: str) -> bool:
+def _is_level_of_count(outcome: Outcome, source: SourceModel) -> bool:
     """Whether an estimator compares the number of persons of units."""
-    outcome = next(outcome for outcome in spec.outcomes if outcome.name == name)
     plain = outcome.per is None and not outcome.indexed
     kind = source.outcome_kind(outcome.source_name)
     return plain and outcome.in_levels and kind == "count"
 
 
 def _counts_of_unequal_units(
-    design: Design, spec: PanelSpec, source: SourceModel
+    design: Design, spec: PanelSpec, sources: Mapping[str, SourceModel]
 ) -> Iterator[Problem]:
     """Refuse counts where units differ in size: levels would compare sizes."""
     told: set[str] = set()
+    asked = {outcome.name: outcome for outcome in spec.outcomes}
     for s, series in enumerate(design.series):
-        if series.outcome in told or not _is_level_of_count(spec, source, series.outcome):
+        source = sources[asked[series.outcome].source]
+        if series.outcome in told or not _is_level_of_count(asked[series.outcome], source):
             continue
         sizes = _pre_means(design, s)
         if sizes.size and sizes.max() > MAX_SIZE_RATIO * sizes.min():

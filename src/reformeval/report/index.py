@@ -56,7 +56,8 @@ def _entry(folder: Path, spec: ReportSpec) -> Entry:
     told = words.headline(read(folder, spec)) if has_report else None
     with speaking(spec.language):
         simulated = say("report.simulated") if spec.is_simulated else ""
-        absent = "" if has_report else say("index.absent", obtain=spec.source.obtain)
+        obtain = "; ".join(dict.fromkeys(source.obtain for source in spec.sources))
+        absent = "" if has_report else say("index.absent", obtain=obtain)
     return Entry(
         title=spec.title,
         question=spec.question,

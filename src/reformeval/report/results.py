@@ -153,6 +153,19 @@ class Results:
         """Codes of the donors."""
         return self._with_role("donor")
 
+    def of(self, outcome: str) -> Results:
+        """Narrow to the groups that an outcome has: its source may not divide persons as others."""
+        here = set(self.panel.filter(pl.col("outcome") == outcome)["group"].unique())
+        lacking = [group for group in self.spec.groups if group.terms and group.name not in here]
+        if not outcome or not lacking:
+            return self
+        groups = tuple(group for group in self.spec.groups if group not in lacking)
+        estimators = tuple(
+            replace(e, contrasts=tuple(c for c in e.contrasts if {c.group, c.versus} <= here))
+            for e in self.spec.estimators
+        )
+        return replace(self, spec=replace(self.spec, groups=groups, estimators=estimators))
+
     def _with_role(self, role: str) -> list[str]:
         chosen = self.units.filter(pl.col("role") == role).sort("unit")
         codes: list[str] = chosen["unit"].to_list()

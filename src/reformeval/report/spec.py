@@ -53,7 +53,7 @@ class Estimator:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """Where the data comes from."""
+    """Where the data comes from; ``outcomes`` are labels, of all where there are none."""
 
     name: str
     title: str
@@ -61,6 +61,7 @@ class SourceInfo:
     obtain: str
     licence: str | None = None
     notes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,10 @@ class ReportSpec:
         The configured level; the attained one stands in each row of the effects.
     is_simulated
         Whether the source is simulated, so that the truth is known.
+    other_sources
+        Where outcomes come from that are not of ``source``.
     config
-        The resolved reform, source and settings as YAML text, without absolute paths.
+        The resolved reform, sources and settings as YAML text, without absolute paths.
     language
         Code of the language of figures, tables and report.
     """
@@ -104,6 +107,12 @@ class ReportSpec:
     seed: int
     value_labels: Mapping[str, str] = field(default_factory=dict)
     language: str = DEFAULT
+    other_sources: tuple[SourceInfo, ...] = ()
+
+    @property
+    def sources(self) -> tuple[SourceInfo, ...]:
+        """Every source, the reform's own first."""
+        return (self.source, *self.other_sources)
 
     def outcome(self, name: str) -> Outcome:
         """Return the outcome of this name."""

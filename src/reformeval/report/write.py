@@ -116,6 +116,7 @@ def content(
         "headline": words.headline(results),
         "numbers": _key_numbers(results),
         "inference_table": shown.get("inference"),
+        "notes": [*spec.notes, *(n for one in spec.sources for n in one.notes)],
         "window": _window(spec),
         "treated": results.treated_name,
         "donors": _donors(results),
