@@ -240,6 +240,10 @@ def test_a_gap_that_wanders_is_warned_of(root: float, low: float, high: float) -
     assert warned > 0.9 if root == 1 else warned < 0.15
     told = np.char.find(found.reason[:, 0].astype(str), "wanders") >= 0
     assert told.mean() == warned
+    few = d.select(np.arange(3), np.arange(4))
+    fit = synthetic_control.estimate(few, few.adopted[None], {})
+    (weighted,) = conformal.infer(few, fit, 0.95)
+    assert not any("wanders" in reason for reason in weighted.reason[:, 0])
 
 
 def test_penalised_donors_are_never_spoken_of() -> None:

@@ -60,8 +60,9 @@ RULES = (
     ),
     _rules.Rule(
         "warn",
-        f"the gap before adoption has a first-order autocorrelation above {WANDERS_FROM:g}",
-        lambda f: bool(f.persistence > WANDERS_FROM),
+        "donors are not weighted, and the gap before adoption has a first-order autocorrelation "
+        f"above {WANDERS_FROM:g}",
+        lambda f: f.kind == "changes" and bool(f.persistence > WANDERS_FROM),
         lambda f: (
             f"the gap before the reform wanders (first-order autocorrelation {f.persistence:.2f}), "
             "and the test takes it to come back: of a random walk over 36 and 12 periods it "
