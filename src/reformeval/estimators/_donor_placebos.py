@@ -7,8 +7,8 @@ variance is that of the estimates,
     V = (1/B) sum_b (tau_b - mean of tau)^2.
 
 Every way of choosing the donors counts where there are few enough, otherwise ways drawn at random.
-Chance goes by the donors' outcomes and not by their names or places, so that V does not depend on
-what units are called.
+Chance goes by how far the donors' outcomes are from their mean and not by names or places, so that
+V does not depend on what units are called, nor on the outcome's unit of measurement and its sign.
 """
 
 from __future__ import annotations
@@ -31,13 +31,19 @@ def rows(block: Design, s: int) -> Ints:
     own = np.sort(block.adopted[block.treated])
     if len(donors) < len(own) + 2:
         return np.empty((0, len(block.units)), dtype=np.int64)
-    seen = block.y[s][donors][:, ~block.excluded]
-    order = donors[np.lexsort(seen.T[::-1])]
+    order = donors[_by_distance(block.y[s][donors][:, ~block.excluded])]
     dates = np.concatenate([own, np.full(len(donors) - len(own), -1, dtype=np.int64)])
     given = ways(dates, SEED)
     out = np.full((len(given), len(block.units)), LEFT_OUT, dtype=np.int64)
     out[:, order] = given
     return out
+
+
+def _by_distance(outcomes: Floats) -> Ints:
+    """Order units by how far they are from the mean of all in the first period, then the next."""
+    apart = np.abs(outcomes - outcomes.mean(axis=0))
+    rounded = np.round(apart / (apart.max() or 1.0), 9)  # the same whatever is added to all
+    return np.lexsort(rounded.T[::-1])
 
 
 def covariance(estimates: Floats) -> Floats:
