@@ -148,6 +148,9 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
     if missing := loader.absent_of(study, config.root):
         say(f"{name}: config is right; {'; '.join(missing)}")
         return _some_absent(paths)
+    if study.source.is_register and (problems := _check_tables(config, study)):
+        say(f"{name}: the data does not fit:")
+        return problems
     if not paths:
         say(f"{name}: config is right; its data is made and checked by the run")
         return []
@@ -187,6 +190,26 @@ def _check_data(config: loader.Config, name: str, say: Say) -> list[Problem]:
         f"{since}{periods.label(timing.adoption, timing.frequency)}"
     )
     return []
+
+
+def _check_tables(config: loader.Config, study: Study) -> list[Problem]:
+    """Read the tables beside a register; only the run knows its units, and puts both together."""
+    from reformeval.panel.relative import with_denominators
+    from reformeval.parts import of_source
+    from reformeval.spec import Comparison
+    from reformeval.workflow_slices import whole_job
+
+    job, problems = whole_job(study), []
+    every = replace(job.panel, comparison=Comparison(), adoption=None, any_groups=True)
+    for other in job.others:
+        source = other.source.model()
+        asked = of_source(every, other.name, source.group_values(), None)
+        path = loader.data_file(study.others[other.name], config.settings, config.root)
+        try:
+            other.source.panel_module().build(source, path, with_denominators(asked))
+        except UserError as error:
+            problems += error.problems
+    return problems
 
 
 def _dose(config: loader.Config, study: Study, result: PanelResult) -> list[Problem]:

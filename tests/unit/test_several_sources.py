@@ -14,11 +14,13 @@ import pytest
 from reformeval import checking, workflow
 from reformeval.config import loader, resolve
 from reformeval.errors import UserError
+from reformeval.fetching import fetch
 from reformeval.jobs._source import PanelJob
 from reformeval.jobs.check_data import build, problems_of
 from reformeval.panel.result import PanelResult
 from reformeval.spec import from_json, to_json
 from reformeval.workflow_slices import whole_job
+from tests.bank_project import write_bank_project
 from tests.geography_helpers import write_csv
 from tests.several_helpers import (
     BEYOND,
@@ -34,6 +36,7 @@ from tests.several_helpers import (
     seekers,
     write_project,
 )
+from tests.statbank_server import serve
 from tests.unit.test_config_reform import BASE, changed
 from tests.unit.test_config_reform import project as shipped
 
@@ -45,8 +48,8 @@ def _own_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REFORMEVAL_DATA", raising=False)
 
 
-def job_of(folder: Path) -> tuple[PanelJob, list[Path]]:
-    study = loader.load(folder).study("towns")
+def job_of(folder: Path, name: str = "towns") -> tuple[PanelJob, list[Path]]:
+    study = loader.load(folder).study(name)
     job = from_json(PanelJob, to_json(whole_job(study)))
     files = [folder / "data" / source.file for source in study.sources.values()]  # type: ignore[union-attr]
     needed = loader.geography_needed(study, folder)
@@ -418,6 +421,59 @@ def test_check_and_list_name_all_sources(tmp_path: Path) -> None:
     said.clear()
     assert checking.check(folder, (), said.append) == 1
     assert "config/sources/people.yaml:12" in said[-3] + said[-2], said
+
+
+def test_tables_beside_a_register_are_read_by_check(tmp_path: Path) -> None:
+    text = changed(BASE, "outcomes:\n", "outcomes:\n  residents: {measured_in: people, "
+                   "source: people, scale: pre_mean}\n")  # fmt: skip
+    folder = shipped(tmp_path, text)
+    (folder / "config/sources/people.yaml").write_text(changed(PEOPLE, "y: year\n", "y: month\n"))
+    path = folder / "data/people.csv"
+    path.parent.mkdir()
+    path.write_text("town,year,residents,births\n4601,2019-01,1,1\n")
+    said: list[str] = []
+    assert checking.check(folder, ("x",), said.append) == 0
+    assert said[0] == "x: config is right; its data is made and checked by the run"
+    path.write_text("town,year,residents,births\n4601,2019-01,many,1\n")
+    said.clear()
+    assert checking.check(folder, ("x",), said.append) == 1
+    assert f"{path}" in said[1]
+    assert "config/sources/people.yaml:11" in said[1]
+
+
+def test_a_table_of_a_statistics_bank(tmp_path: Path) -> None:
+    """Its names for units are not the reform's: those of the own source stand."""
+    own = changed(PEOPLE, "y: year\n", "y: month\n").replace("file: people", "file: own")
+    months = [f"{year}-{month:02d}" for year in (2020, 2021) for month in range(1, 13)]
+    rows = [f"{unit},{month},{i + 10 + t * (i + 2) % 7},{i}" for t, month in enumerate(months)
+            for i, unit in enumerate(("0301", "3002", "4601", "5501"))]  # fmt: skip
+    with serve() as bank:
+        folder = write_bank_project(tmp_path, bank.url)
+        (folder / "config/sources/own.yaml").write_text(own)
+        reform = folder / "config/reforms/placebo.yaml"
+        text = changed(reform.read_text(), "source: bank\n", "source: own\n")
+        text = changed(text, "share: {", "share: {source: bank, ")
+        index = "  residents: {scale: pre_mean, measured_in: per cent of the mean}\nheadline:"
+        reform.write_text(changed(text, "headline:", index))
+        (folder / "data").mkdir()
+        (folder / "data/own.csv").write_text("\n".join(["town,year,residents,births", *rows]))
+        (line,) = loader.left_out(loader.load(folder)).values()
+        assert line.endswith("fetch it with: reformeval fetch bank")
+        fetch(folder, "bank", False, lambda _: None)
+    job, inputs = job_of(folder, "placebo")
+    result = build(job, *inputs)
+    assert problems_of(result, job) == []
+    assert result.panel.filter(outcome="share").height == 3 * 21
+    assert dict(result.units.select("unit", "label").iter_rows())["0301"] == "0301"
+    found = {record.rule: record.message for record in result.found}
+    assert found["units_absent"].endswith("5501.")
+    assert found["units_ignored"].endswith("0104.")
+
+
+def test_a_source_named_again_is_the_reforms_own(tmp_path: Path) -> None:
+    text = changed(REFORM, "rate: {measured_in", "rate: {source: seekers, measured_in")
+    one, other = (panel_of(write_project(tmp_path / n, t)) for n, t in (("a", text), ("b", REFORM)))
+    assert one.panel.equals(other.panel)
 
 
 def test_what_the_report_names(tmp_path: Path) -> None:
