@@ -91,6 +91,15 @@ def test_the_reason_quotes_the_rate_of_this_design() -> None:
     assert "5 treated units and 25 donors" in found.reason[0, 0]
 
 
+def test_units_of_unequal_weight_count_as_fewer() -> None:
+    d = tiny_did.design(units=40, treated=12, series=1)
+    weights = np.ones((1, 40))
+    weights[0, 15] = 27.0  # a donor with half of all donors' weight
+    (found,) = cluster.infer(replace(d, unit_weights=weights), _with_covariance(d), 0.95)
+    assert found.status[0, 0] == "refused"
+    assert found.reason[0, 0].startswith("28 donors count as 3.9 of equal weight: with 12 treated")
+
+
 def test_dropped_donors_count_for_refusal() -> None:
     d = tiny_did.design(units=20, treated=10, series=2)
     y = d.y.copy()

@@ -95,6 +95,24 @@ def test_cells_behind_an_estimate_are_those_covered_where_some_never_adopt() -> 
             assert np.array_equal(cells, covered(design, 0, estimand)), estimand
 
 
+def test_a_unit_that_is_most_of_the_average_leaves_few_that_count() -> None:
+    dates = [3] + [19] * 12 + [-1] * 20
+    design = staggered(panel(33, 21, seed=4), dates)
+    fit = _discover.load("callaway_santanna").estimate(design, in_space(design, 0)[:1], {})
+    (facts,) = _rules.facts(design, fit, 0.95)
+    assert facts is not None
+    assert (facts.treated, facts.donors) == (13, 20)
+    assert facts.equally == pytest.approx(42**2 / (18**2 + 12 * 2**2))
+    assert _router.headline(design, fit, ("auto",), 0.95) == ("permutation",)
+    (own,) = cluster.infer(design, fit, 0.95)
+    assert own.status[0, 0] == "refused"
+    assert own.reason[0, 0].startswith(
+        "13 treated units count as 4.7 of equal weight: with 4 treated units and 20 donors a CRV1"
+    )
+    first = next(k for k, one in enumerate(fit.estimands) if one.event_time == 0)
+    assert own.status[0, first] == "ok"  # every unit is there once
+
+
 def test_few_treated_units_are_ranked() -> None:
     design = staggered(panel(9, 8, seed=5), [3, 5, 5] + [-1] * 6)
     fit = _discover.load("imputation").estimate(design, in_space(design, 0), {})

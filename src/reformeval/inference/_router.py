@@ -53,9 +53,9 @@ HEADLINE = (
     ),
     Choice(
         "cluster",
-        f"staggered adoption, at least {MANY} treated units and {MANY} donors, and an estimator "
-        "with a cluster covariance",
-        lambda f: f.smaller >= MANY and f.dates > 1 and f.clustered,
+        f"staggered adoption, at least {MANY} treated units and {MANY} donors (of equal weight in "
+        "the att), and an estimator with a cluster covariance",
+        lambda f: f.equally >= MANY and f.dates > 1 and f.clustered,
     ),
     Choice("permutation", "otherwise", lambda _: True),
 )

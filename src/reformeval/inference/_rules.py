@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from reformeval import noise
-from reformeval.design import Design
+from reformeval.design import Design, Floats, Ints
 from reformeval.evidence import behind
 from reformeval.fit import Fit
 from reformeval.inference import _changes
@@ -54,6 +54,9 @@ class Facts:
         The configured confidence level.
     clustered
         Whether the estimator gives a cluster covariance.
+    treated_equally, donors_equally
+        As `equally_weighted` counts them, by the cells of the att where units adopt on several
+        dates, else by the units' weights.
     """
 
     treated: int
@@ -71,6 +74,13 @@ class Facts:
     persistence: float
     level: float
     clustered: bool
+    treated_equally: float
+    donors_equally: float
+
+    @property
+    def equally(self) -> float:
+        """Units in the smaller arm, counted as units of equal weight."""
+        return min(self.treated_equally, self.donors_equally)
 
     @property
     def smaller(self) -> int:
@@ -134,6 +144,21 @@ VARIED = Rule(
 )
 
 
+def equally_weighted(weights: Floats | Ints) -> float:
+    """Count as how many units of equal weight units count: (sum of w)^2 / sum of w^2.
+
+    A mean is as variable, and its variance as hard to estimate, as of so many alike units
+    (Kish 1965; for clusters Carter, Schnepel & Steigerwald 2017).
+
+    Examples
+    --------
+    >>> equally_weighted(np.ones(7)), equally_weighted(np.array([6.0, 1, 1, 1, 1]))
+    (7.0, 2.5)
+    """
+    total = float((weights**2).sum())
+    return round(float(weights.sum()) ** 2 / total, 9) if total > 0 else 0.0
+
+
 def noisy(consequence: str) -> Rule:
     """Warn of a treated unit much noisier than donors, and of what follows for the method."""
     return Rule(
@@ -186,10 +211,12 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
     if dates > 1:
         # Where every unit adopts, those that do so last are the donors of the others.
         donors = donors or int((design.adopted == design.cohorts[-1]).sum())
-        treated = int(behind(design, fit, s, fit.estimands[0]).any(axis=1).sum())
+        cells = behind(design, fit, s, fit.estimands[0]).sum(axis=1)
+        treated = int((cells > 0).sum())
         return Facts(
             treated, donors, pre, post, dates, "other", equal, False, True, assignments,
             float("nan"), float("nan"), float("nan"), level, fit.covariance is not None,
+            equally_weighted(cells), float(donors),
         )  # fmt: skip
     used, kept = design.usable(s)
     before = kept & design.in_pre
@@ -213,6 +240,8 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         persistence=noise.persistence(gap),
         level=level,
         clustered=fit.covariance is not None,
+        treated_equally=equally_weighted(weights[used & design.treated]),
+        donors_equally=equally_weighted(weights[used & ~design.treated]),
     )
 
 

@@ -154,9 +154,10 @@ def _validity(
             df[s] = max(facts.treated + facts.donors - 1, 1)
             status[s], reason[s] = _rules.judge(RULES, facts)
             for e, estimand in enumerate(fit.estimands if facts.dates > 1 else ()):
-                count = int(behind(design, fit, s, estimand).any(axis=1).sum())
-                if np.isfinite(fit.estimate[s, 0, e]) and count < facts.treated:
-                    own = replace(facts, treated=count)
+                cells = behind(design, fit, s, estimand).sum(axis=1)
+                alike, count = _rules.equally_weighted(cells), int((cells > 0).sum())
+                if np.isfinite(fit.estimate[s, 0, e]) and alike != facts.treated_equally:
+                    own = replace(facts, treated=count, treated_equally=alike)
                     status[s, e], reason[s, e] = _rules.judge(RULES, own)
         unknown = ~np.isfinite(error[s])
         status[s, unknown], reason[s, unknown] = "refused", "there is no cluster variance"
@@ -166,31 +167,46 @@ def _validity(
 
 
 def _why(facts: _rules.Facts) -> str:
-    alpha, treated, donors = facts.alpha, facts.treated, facts.donors
-    rate = false_rejection(treated, donors, facts.pre + facts.post, alpha)
-    units = f"{treated} treated unit{'' if treated == 1 else 's'} and {donors} donors"
-    text = (
-        f"with {units} a CRV1 test at {100 * alpha:g} % rejects {100 * rate:.0f} % of true nulls "
-        "(simulated for this design, all units equally noisy)"
+    treated, donors = (max(int(n), 1) for n in (facts.treated_equally, facts.donors_equally))
+    rate = false_rejection(treated, donors, facts.pre + facts.post, facts.alpha)
+    text = _unequal(facts) + (
+        f"with {_rules.units(treated, 'treated unit')} and {_rules.units(donors, 'donor')} a CRV1 "
+        f"test at {100 * facts.alpha:g} % rejects {100 * rate:.0f} % of true nulls (simulated for "
+        "this design, all units equally noisy)"
     )
-    if treated == 1:
+    if facts.treated == 1:
         text += "; the one treated unit's residuals are zero in its own variance"
-    if facts.smaller < REFUSED_BELOW:
+    if facts.equally < REFUSED_BELOW:
         text += f"; it takes at least {REFUSED_BELOW} units in each arm"
     return text
+
+
+def _unequal(facts: _rules.Facts) -> str:
+    """Say as how many alike units the units of an arm count that weigh unequally."""
+    arms = (
+        (facts.treated, facts.treated_equally, "treated unit"),
+        (facts.donors, facts.donors_equally, "donor"),
+    )
+    said = [
+        f"{_rules.units(count, noun)} count as {alike:.1f} of equal weight"
+        for count, alike, noun in arms
+        if alike < count
+    ]
+    return f"{' and '.join(said)}: " if said else ""
 
 
 RULES = (
     _rules.Rule(
         "refused",
-        f"the smaller of treated and donors has fewer than {REFUSED_BELOW} units",
-        lambda f: f.smaller < REFUSED_BELOW,
+        f"the smaller of treated and donors has fewer than {REFUSED_BELOW} units, those that weigh "
+        "unequally counted as fewer",
+        lambda f: f.equally < REFUSED_BELOW,
         _why,
     ),
     _rules.Rule(
         "warn",
         f"the smaller has fewer than {WARNED_BELOW}",
-        lambda f: f.smaller < WARNED_BELOW,
+        lambda f: f.equally < WARNED_BELOW,
         _why,
     ),
 )
