@@ -51,7 +51,7 @@ def test_check_goes_on_without_data(project: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REFORMEVAL_DATA", str(project / "nowhere"))
     status, said = run("check", "-d", project)
     assert status == 0
-    assert said.count("is not there, get it from:") == 4
+    assert said.count("is not there; get it from:") == 4
     assert "bergen_2020: config is right" in said
     assert said.endswith("No problems.\n")
 
