@@ -339,6 +339,17 @@ def test_wild_bootstrap_interval_is_its_own_test_inverted() -> None:
             assert bool(again["p_value"] > 1 - row["level"] + 1e-12) is inside
 
 
+def test_wild_bootstrap_interval_does_not_depend_on_the_unit_of_measurement() -> None:
+    """The draw with all signs turned accepts everything: rounding must not decide on it."""
+    d, fit = made(units=12, treated=5, effect=1.0, seed=11)
+    row = att(wild_bootstrap, d, fit)
+    for scale in (1e9, 1e-7):
+        other = replace(d, y=d.y * scale)
+        again = att(wild_bootstrap, other, did.estimate(other, fit.assignments, {}))
+        ends = (again["low"] / scale, again["high"] / scale)
+        assert ends == pytest.approx((row["low"], row["high"]), rel=1e-7)
+
+
 def test_one_sided_permutation_by_brute_force() -> None:
     d, fit = made(units=20, effect=0.8, seed=2)
     _, greater, less = permutation.infer(d, fit, 0.9)

@@ -18,7 +18,7 @@ import numpy as np
 from reformeval.design import Design, Floats
 from reformeval.fit import Fit
 from reformeval.inference import _build, _changes, _rules, _studentised
-from reformeval.inference._ranks import TIE, attained_rank, gaps_in_words, hull
+from reformeval.inference._ranks import TIE, Hull, attained_rank, gaps_in_words, hull
 from reformeval.intervals import Intervals
 
 NAME = "wild_bootstrap"
@@ -95,6 +95,9 @@ def _fill(
     rank = int(attained_rank(np.array([count]), level)[0][0])
     # at c = tau + x the residuals are those of value - (tau + x) treated
     v, step = signs(len(value))[1:], float(np.ptp(value))
+    # all signs alike: the same t ratio whatever c, of which rounding would leave noise
+    alike = np.abs(v.sum(axis=1)) == len(value)
+    v = v[~alike]
     at = [value - (own + x) * treated for x in (-step, 0.0, step)]
     moved = [v * (one - one.mean()) for one in at]
     below, base, above = (_variance(one, treated) for one in moved)
@@ -103,7 +106,10 @@ def _fill(
         [base, (above - below) / (2 * step), (above + below - 2 * base) / (2 * step**2)], axis=1
     )
     low, high = _studentised.accepted(first, (last - first) / step, own_variance, quadratic)
-    ends = hull(low + own, high + own, rank)
+    # each such draw accepts every c, so that as many fewer of the others have to
+    left = rank - int(alike.sum())
+    everything = Hull(-np.inf, np.inf, ((-np.inf, np.inf),))
+    ends = hull(low + own, high + own, left) if left > 0 else everything
     found.std_error[s, e] = np.sqrt(own_variance * len(value) / (len(value) - 2))
     found.low[s, e], found.high[s, e] = ends.low, ends.high
     least = own_t / np.sqrt(own_variance) * (1 - TIE)
