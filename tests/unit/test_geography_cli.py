@@ -152,6 +152,6 @@ def test_config_says_the_territory_year(project: Path) -> None:
 def test_a_simulated_register_stays_on_its_year(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
     source = tmp_path / "config/sources/simulated_register.yaml"
-    source.write_text(source.read_text("utf-8") + "geography: 2019\n", encoding="utf-8")
+    edit(source, "geography: 2020 ", "geography: 2019 ")
     problems = load_leniently(tmp_path)[1]
     assert any("a simulated register is not put on others" in str(p) for p in problems)

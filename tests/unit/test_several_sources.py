@@ -169,6 +169,21 @@ def test_a_source_must_cover_the_window(tmp_path: Path) -> None:
     )
 
 
+def test_problems_of_all_sources_at_once(tmp_path: Path) -> None:
+    """Neither a window that no source covers nor an unreadable cell hides the other."""
+    reform = changed(REFORM, "{from: 2008, to: 2019}", "{from: 2007, to: 2019}")
+    told = message(write_project(tmp_path, reform))
+    assert [line.partition(": ")[2].partition("`:")[0] for line in told] == [
+        "`window.from", "`outcomes.births.source"
+    ]  # fmt: skip
+    path = tmp_path / "data/people.csv"
+    path.write_text(path.read_text().replace("01,2010,1020,", "01,2010,many,"))
+    told = message(tmp_path)
+    assert len(told) == 2
+    assert told[0].startswith(f"{FILE}: `window.from`")
+    assert told[1].startswith(f"{path}:")
+
+
 def test_a_source_must_know_the_units(tmp_path: Path) -> None:
     folder = write_project(tmp_path)
     path = folder / "data/people.csv"

@@ -97,7 +97,9 @@ def build(job: PanelJob, *inputs: Path) -> PanelResult:
     make = _added_up if source.is_register else _of_table
     built = make(own, inputs[:count])
     if job.others:
-        built = joined(built, _parts(job, built, inputs), job.panel)
+        parts, problems = _parts(job, built, inputs)
+        built = joined(built, parts)
+        built = replace(built, problems=(*problems, *built.problems))
     scaled = while_untreated(relative(built.panel, job.panel), job.panel)
     built = replace(built, panel=scaled)
     return with_groups_told(built, job.panel) if job.others else built
@@ -118,16 +120,26 @@ def _of_table(job: PanelJob, inputs: Sequence[Path]) -> PanelResult:
     return built
 
 
-def _parts(job: PanelJob, own: PanelResult, inputs: Sequence[Path]) -> list[Part]:
-    """Build what each further source gives for the units of the reform's own."""
-    parts = []
+def _parts(
+    job: PanelJob, own: PanelResult, inputs: Sequence[Path]
+) -> tuple[list[Part], list[Problem]]:
+    """Build what each further source gives for the units of the reform's own.
+
+    Returns
+    -------
+    What could be built, and why others could not.
+    """
+    parts, problems = [], []
     for other, path in zip(job.others, inputs[-len(job.others) :], strict=True):
         model = other.source.model()
         asked = of_source(job.panel, other.name, model.group_values(), other.geography)
         asked = for_members(asked, own)
         one = replace(job, source=other.source, panel=asked, others=())
-        parts.append(Part(other.name, asked, _of_table(one, (path, *inputs))))
-    return parts
+        try:
+            parts.append(Part(other.name, asked, _of_table(one, (path, *inputs))))
+        except UserError as error:
+            problems += error.problems
+    return parts, problems
 
 
 def _added_up(job: PanelJob, inputs: Sequence[Path]) -> PanelResult:

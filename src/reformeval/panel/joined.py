@@ -13,7 +13,7 @@ import polars as pl
 
 from reformeval import periods
 from reformeval.artefacts import SAMPLE_FLOW
-from reformeval.errors import Problem, UserError
+from reformeval.errors import Problem
 from reformeval.panel.result import PanelResult
 from reformeval.panel.units import DONOR, TREATED, members
 from reformeval.register.records import UNITS, Record
@@ -53,7 +53,7 @@ def for_members(spec: PanelSpec, own: PanelResult) -> PanelSpec:
     )
 
 
-def joined(own: PanelResult, parts: Sequence[Part], spec: PanelSpec) -> PanelResult:
+def joined(own: PanelResult, parts: Sequence[Part]) -> PanelResult:
     """Put the cells of further sources beside those of the reform's own.
 
     Parameters
@@ -62,19 +62,13 @@ def joined(own: PanelResult, parts: Sequence[Part], spec: PanelSpec) -> PanelRes
         The panel of the reform's own source.
     parts
         Those of the others.
-    spec
-        What the reform asks of all.
 
-    Raises
-    ------
-    UserError
-        If a source has none of the units, or does not cover the window.
+    Returns
+    -------
+    PanelResult
+        ``problems`` names sources that have none of the units, or do not cover the window.
     """
     kept = members(own.units)
-    problems = [problem for part in parts for problem in _unfit(part, kept)]
-    if problems:
-        where = f"config/reforms/{spec.reform}.yaml"
-        raise UserError([replace(problem, where=where) for problem in problems])
     return replace(
         own,
         panel=pl.concat([own.panel, *(part.result.panel for part in parts)]),
@@ -84,6 +78,7 @@ def joined(own: PanelResult, parts: Sequence[Part], spec: PanelSpec) -> PanelRes
             *(record for part in parts for record in part.result.found),
             *(record for part in parts for record in _units(part, kept, own.units["unit"])),
         ),
+        problems=tuple(problem for part in parts for problem in _unfit(part, kept)),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import polars as pl
 
+from reformeval.errors import Problem
 from reformeval.register.records import Record
 
 
@@ -28,6 +29,9 @@ class PanelResult:
         What was done to the data and found in it on the way, by rules that have names.
     lacking
         Outcomes and groups that are not there because a source does not have the group.
+    problems
+        What is wrong with sources beside the reform's own, for `panel.validate` to tell with what
+        it finds itself.
     """
 
     panel: pl.DataFrame
@@ -36,3 +40,4 @@ class PanelResult:
     available: tuple[date, date] | None = None
     found: tuple[Record, ...] = ()
     lacking: frozenset[tuple[str, str]] = frozenset()
+    problems: tuple[Problem, ...] = ()

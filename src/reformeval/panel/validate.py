@@ -68,6 +68,7 @@ def validate(
     """
     found = [*_unknown_units(result, spec), *_duplicates(result, spec)]
     found = found or [*_window(result, spec), *_donors(result, spec)]
+    found += result.problems
     if not found:
         design = _design(result, spec)
         found = [
