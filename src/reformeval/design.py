@@ -224,6 +224,12 @@ class Design:
             int((kept & self.post_cells.any(axis=0)).sum()),
         )
 
+    def compared_with(self, series: int) -> int:
+        """Donors of a series; where all units adopt, those that do so last: until then they are."""
+        if self.staggered and self.counts(series)[1] == 0:
+            return int((self.adopted == self.cohorts[-1]).sum())
+        return self.counts(series)[1]
+
     def problem(self, series: int) -> str | None:
         """Why a series cannot be estimated; None if it can."""
         units, kept = self.usable(series)

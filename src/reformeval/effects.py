@@ -199,7 +199,7 @@ def _stands(one: Estimated, s: int, which: Intervals) -> bool:
 def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any]:
     """Columns that all rows of a series and an estimator share."""
     design, series = one.design, one.design.series[s]
-    treated, donors, pre, post = design.counts(s)
+    treated, _, pre, post = design.counts(s)
     units, kept = design.usable(s)
     outcome = evidence.outcomes[series.outcome]
     group, versus = series.group, None
@@ -219,7 +219,7 @@ def _series_columns(evidence: Evidence, one: Estimated, s: int) -> dict[str, Any
         "estimator": one.spec.label,
         "weights": one.spec.weights,
         "n_treated": treated,
-        "n_donors": donors,
+        "n_donors": design.compared_with(s),
         "n_pre": pre,
         "n_post": post,
         # in the outcome's unit, so not beside effects in another

@@ -77,6 +77,7 @@ def test_where_all_adopt_the_last_are_donors_and_not_treated(method: str) -> Non
     (facts,) = _rules.facts(design, fit, 0.95)
     assert facts is not None
     assert (facts.treated, facts.donors) == (3, 20)
+    assert design.compared_with(0) == 20
     assert _router.headline(design, fit, ("auto",), 0.95) == ("permutation",)
     (own,) = cluster.infer(design, fit, 0.95)
     assert own.status[0, 0] == "refused"  # 17 % of true nulls rejected as one of 23 and 20

@@ -209,8 +209,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
     treated, donors, pre, post = design.counts(s)
     assignments = int(np.isfinite(fit.estimate[s, :, 0]).sum())
     if dates > 1:
-        # Where every unit adopts, those that do so last are the donors of the others.
-        donors = donors or int((design.adopted == design.cohorts[-1]).sum())
+        donors = design.compared_with(s)
         cells = behind(design, fit, s, fit.estimands[0]).sum(axis=1)
         treated = int((cells > 0).sum())
         return Facts(
