@@ -1,8 +1,8 @@
 """All placebo estimates in one batch against the alternatives, side by side in one run.
 
-    python benchmarks/synthetic_controls.py [fits | periods | assignments | municipalities]
+    python benchmarks/synthetic_controls.py [PART ...]
 
-Prints CPU seconds, ratios and differences. Needs nothing but the environment.
+Parts: fits, periods, cohorts, assignments, municipalities. Prints CPU seconds, ratios and differences. Needs nothing but the environment.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import TypeVar
+from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from reformeval import assignments, periods
 from reformeval.design import Design, Series
-from reformeval.estimators import _simplex, did, synthetic_control, synthetic_did
+from reformeval.estimators import _refit, _simplex, did, synthetic_control, synthetic_did
 from reformeval.spec import Step
 
 T = TypeVar("T")
@@ -42,7 +44,9 @@ def main(parts: list[str]) -> None:
     synthetic_control.estimate(warm, assignments.in_space(warm, 0), {})
     did.estimate(warm, warm.adopted[None], {})
     synthetic_did.estimate(warm, assignments.in_space(warm, 0), {})
-    for part in (fits, periods_of_synthetic_did, assignments_of_did, municipalities):
+    for part in (
+        fits, periods_of_synthetic_did, cohorts_of_synthetic_did, assignments_of_did, municipalities
+    ):  # fmt: skip
         if not parts or part.__name__.split("_", maxsplit=1)[0] in parts:
             part()
 
@@ -122,6 +126,24 @@ def periods_of_synthetic_did() -> None:
         f"period weights, {donors} donors, {SERIES} series: {seconds / count:.2e} s per fit, one "
         f"by one {slow / count:.2e} s, ratio {slow / seconds:.1f}, largest difference "
         f"{np.abs(np.array(batch) - np.array(single)).max():.1e}; the whole estimate {whole:.2f} s"
+    )
+
+
+def cohorts_of_synthetic_did() -> None:
+    """Time a staggered reform of three cohorts and 999 placebos, with and without their ends."""
+    built = design(random_walks(40, 1))
+    dates = np.full(40, -1)
+    dates[:6] = [30, 30, 38, 38, 46, 46]
+    built = replace(built, adopted=dates, steps=())
+    rows = assignments.in_space(built, 0)
+    seconds, _ = timed(lambda: synthetic_did.estimate(built, rows, {}))
+    nothing = np.full((2, len(rows)), np.nan)
+    with mock.patch.object(_refit, "acceptance", return_value=nothing):
+        points, _ = timed(lambda: synthetic_did.estimate(built, rows, {}), 3)
+    print(
+        f"synthetic_did, 40 units × {PERIODS} months, 3 cohorts, {len(rows):,} assignments: "
+        f"{points:.2f} s for the estimates and the placebo variance, {seconds:.1f} s with the ends "
+        "of acceptance intervals"
     )
 
 

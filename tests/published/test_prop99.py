@@ -6,6 +6,7 @@ The table prints -27.3, -19.6 and -15.6. Exact solvers on the same data give -27
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from reformeval.design import Design
 from reformeval.estimators import did, synthetic_control, synthetic_did
 
 TOLERANCE = 0.02
+STORED = json.loads(
+    (Path(__file__).parents[1] / "references" / "staggered.json").read_text(encoding="utf-8")
+)["synthdid prop99"]
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,11 @@ def test_weights(prop99: Design) -> None:
     assert weights.sum() == pytest.approx(1, abs=1e-9)
     top = [prop99.units[u] for u in np.argsort(-weights)[:2]]
     assert set(top) == {"Utah", "Montana"} or set(top) == {"Utah", "Nevada"}
+
+
+def test_placebo_variance_is_synthdid_py_s(prop99: Design) -> None:
+    """All 38 donors in turn; 1e-3 packs per head, as its steps stop before the optimum."""
+    found = synthetic_did.estimate(prop99, prop99.adopted[None], {})
+    assert found.placebo_covariance is not None
+    assert found.estimate[0, 0, 0] == pytest.approx(STORED["att"], abs=1e-3)
+    assert found.placebo_covariance[0, 0, 0] ** 0.5 == pytest.approx(STORED["placebo_sd"], abs=1e-3)

@@ -1,7 +1,8 @@
 """Estimators of staggered reforms against other people's packages.
 
 synthdid-py and moderndid are not among the requirements: their numbers are stored, with the script
-that made them and their versions (tests/references). pyfixest is run here.
+that made them and their versions (tests/references). pyfixest is run here. The placebo variance is
+in test_prop99.py.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
-from design_helpers import make_design
 from staggered_helpers import staggered
 
 from reformeval.design import Design
-from reformeval.estimators import _discover, synthetic_did
+from reformeval.estimators import _discover
 from reformeval.fit import Estimand, Fit
 
 if TYPE_CHECKING:
@@ -61,24 +61,6 @@ def test_synthetic_did_is_synthdid_py_s(stored: dict[str, Any]) -> None:
     design = staggered(np.array(stored["y"]), stored["dates"])
     found = fit("synthetic_did", design).estimate[0, 0]
     np.testing.assert_allclose(found, [stored["att"], *stored["cohorts"]], atol=1e-3)
-
-
-def test_placebo_variance_of_proposition_99(data_dir: Path) -> None:
-    """All 38 donors in turn; 1e-3 of packs per head, as its steps stop before the optimum."""
-    wide = (
-        pl.read_csv(data_dir / "prop99" / "california_prop99.csv", separator=";")
-        .pivot("Year", index="State", values="PacksPerCapita", sort_columns=True)
-        .sort("State")
-    )
-    units = wide["State"].to_list()
-    design = make_design(
-        wide.drop("State").to_numpy(), 19, treated=[units.index("California")], units=units
-    )
-    found = synthetic_did.estimate(design, design.adopted[None], {})
-    stored = STORED["synthdid prop99"]
-    assert found.placebo_covariance is not None
-    assert found.estimate[0, 0, 0] == pytest.approx(stored["att"], abs=1e-3)
-    assert found.placebo_covariance[0, 0, 0] ** 0.5 == pytest.approx(stored["placebo_sd"], abs=1e-3)
 
 
 def load(name: str, data_dir: Path) -> tuple[Design, int]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from design_helpers import make_design, panel
@@ -7,7 +9,7 @@ from staggered_helpers import example, staggered
 
 from reformeval.assignments import in_space
 from reformeval.errors import UnsupportedError
-from reformeval.estimators import _double_weights, did, synthetic_did
+from reformeval.estimators import _double_weights, _moving, did, synthetic_did
 
 
 def test_parallel_units_give_their_difference_exactly() -> None:
@@ -135,6 +137,25 @@ def test_a_cohort_without_two_pre_periods_is_named() -> None:
 def test_without_units_that_never_adopt_there_is_no_estimate() -> None:
     design = staggered(panel(6, 8), [3, 3, 3, 5, 5, 5])
     assert np.isnan(synthetic_did.estimate(design, design.adopted[None], {}).estimate).all()
+
+
+def test_acceptance_is_the_same_by_either_solver() -> None:
+    """The compiled pieces of the path, and those it gives up on."""
+    design = make_design(panel(9, 16, seed=6), 10, treated=[0, 3])
+    rows = in_space(design, 0)
+    compiled = synthetic_did.estimate(design, rows, {})
+    solve = _moving.solve
+
+    def gives_up(*args: object) -> tuple[np.ndarray, np.ndarray, bool]:
+        weights, change, _ = solve(*args)
+        return weights, change, False
+
+    with mock.patch.object(_moving, "solve", gives_up):
+        other = synthetic_did.estimate(design, rows, {})
+    for name in ("accept_low", "accept_high"):
+        np.testing.assert_allclose(
+            getattr(compiled, name), getattr(other, name), rtol=1e-9, atol=1e-9
+        )
 
 
 def test_donors_are_units_that_never_adopt() -> None:

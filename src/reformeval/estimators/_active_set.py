@@ -157,14 +157,24 @@ def _problem(
         for k in range(int(np.sum(solution > 0.0))):
             if factor[k, k] ** 2 < _FIRM:
                 return False
-    return _only(columns, target, own, ridge, penalty, solution)
+    return _only(columns, target, own, ridge, penalty, factor, product, solution)
 
 
 @numba.njit(cache=True)
 def _only(
-    columns: Floats, target: Floats, own: Ints, ridge: float, penalty: float, solution: Floats
+    columns: Floats,
+    target: Floats,
+    own: Ints,
+    ridge: float,
+    penalty: float,
+    factor: Floats,
+    product: Floats,
+    solution: Floats,
 ) -> bool:
-    """Check on the data that weights are optimal and that no other column might share in them."""
+    """Check on the data that weights are optimal and that no others are.
+
+    Others might be where further columns could share in them and these depend on each other.
+    """
     point = -target
     for i in range(len(own)):
         if solution[i] > 0.0:
@@ -188,7 +198,13 @@ def _only(
         return False
     # what a ridge that small decides, it decides in the last digits of the products
     near = TIE * np.sqrt(value * size) + floor + 1e3 * ridge
-    return ridge > _SEEN * size or penalty > 0.0 or np.sum(slack <= near) <= used
+    if ridge > _SEEN * size or penalty > 0.0:
+        return True
+    tied = np.flatnonzero((slack <= near) | (solution > 0.0))
+    for k in range(len(tied) if len(tied) > used else 0):
+        if not _append(product, factor, tied, k) or factor[k, k] ** 2 < _FIRM:
+            return False
+    return True
 
 
 @numba.njit(cache=True)

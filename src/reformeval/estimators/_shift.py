@@ -18,6 +18,7 @@ can only widen the confidence interval.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -46,6 +47,11 @@ class _Line:
     intercept: float
     slope: float
     own: float
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The columns as rows in memory, which the compiled solver takes."""
+        return np.ascontiguousarray(self.columns.T)
 
     def flipped(self) -> _Line:
         """Replace c by -c."""
@@ -133,19 +139,17 @@ def _edge(line: _Line, weights: Floats) -> float:
 
 def _piece(line: _Line, point: float) -> tuple[float, float, float]:
     """est_a and its slope at a point, and how far down from there (<= 0) the slope holds."""
-    target = line.target + point * line.direction
-    weights = _simplex.solve(line.columns, target, ridge=line.ridge)
-    used = weights > 0
-    change = np.zeros_like(weights)
-    change[used] = _direction(line.columns[:, used], line.direction, line.ridge)
+    from reformeval.estimators import _moving  # compiled code: imported where it is used
 
-    gradient = line.columns.T @ (line.columns @ weights - target) + line.ridge * weights
-    tilt = line.columns.T @ (line.columns @ change - line.direction) + line.ridge * change
-    slack, drift = gradient - gradient[used].mean(), tilt - tilt[used].mean()
-    level = np.where(used, weights, slack)  # each must stay >= 0 for the active set to hold
-    rate = np.where(used, change, drift)
-    falling = rate > 0
-    reach = float((-level[falling] / rate[falling]).max()) if falling.any() else -np.inf
+    target = line.target + point * line.direction
+    weights, change, certain = _moving.solve(line.rows, target, line.direction, line.ridge)
+    if not certain:
+        weights = _simplex.solve(line.columns, target, ridge=line.ridge)
+        used = weights > 0
+        change = np.zeros_like(weights)
+        change[used] = _direction(line.columns[:, used], line.direction, line.ridge)
+
+    reach = _moving.reach(line.rows, target, line.direction, line.ridge, weights, change)
     value = line.intercept + line.slope * point - float(line.residual @ weights)
     return value, line.slope - float(line.residual @ change), reach
 
