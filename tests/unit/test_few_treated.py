@@ -157,6 +157,17 @@ def test_ferman_pinto_of_a_treated_unit_much_larger_than_donors(treated: int) ->
     assert (found.p_value[:, 0] <= 0.1 + 1e-9).mean() <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / draws)
 
 
+def test_a_treated_unit_with_fewer_persons_than_donors_is_warned_of() -> None:
+    d, _ = made(units=20)
+    for own, status in ((50.0, "warn"), (5_000.0, "ok")):
+        n = d.n.copy()
+        n[:, 0], n[:, 1:] = own, 100.0
+        sized = replace(d, n=n)
+        row = att(ferman_pinto, sized, did.estimate(sized, in_space(sized, 1), {}))
+        assert row["status"] == status
+        assert ("2.0 times fewer persons" in row["reason"]) == (status == "warn")
+
+
 @pytest.mark.parametrize("treated", [1, 2])
 def test_ferman_pinto_without_a_slope_is_conley_taber(treated: int) -> None:
     """Where small units vary less than large ones the fit has no slope, and nothing is rescaled."""

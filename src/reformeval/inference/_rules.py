@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from reformeval import noise
-from reformeval.design import Design, Floats, Ints
+from reformeval.design import Bools, Design, Floats, Ints
 from reformeval.evidence import behind
 from reformeval.fit import Fit
 from reformeval.inference import _changes
@@ -54,6 +54,9 @@ class Facts:
         The configured confidence level.
     clustered
         Whether the estimator gives a cluster covariance.
+    fewer
+        How many times fewer persons the treated units have than donors, by means of 1 ÷ persons
+        before the reform; NaN: not known.
     treated_equally, donors_equally
         As `equally_weighted` counts them, by the cells of the att where units adopt on several
         dates, else by the units' weights.
@@ -74,6 +77,7 @@ class Facts:
     persistence: float
     level: float
     clustered: bool
+    fewer: float
     treated_equally: float
     donors_equally: float
 
@@ -215,7 +219,7 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         return Facts(
             treated, donors, pre, post, dates, "other", equal, False, True, assignments,
             float("nan"), float("nan"), float("nan"), level, fit.covariance is not None,
-            equally_weighted(cells), float(donors),
+            float("nan"), equally_weighted(cells), float(donors),
         )  # fmt: skip
     used, kept = design.usable(s)
     before = kept & design.in_pre
@@ -239,9 +243,18 @@ def _facts(design: Design, fit: Fit, s: int, level: float) -> Facts | None:
         persistence=noise.persistence(gap),
         level=level,
         clustered=fit.covariance is not None,
+        fewer=_fewer(design, s, before) if sizes else float("nan"),
         treated_equally=equally_weighted(weights[used & design.treated]),
         donors_equally=equally_weighted(weights[used & ~design.treated]),
     )
+
+
+def _fewer(design: Design, s: int, before: Bools) -> float:
+    assert design.n is not None
+    used = design.usable(s)[0]
+    inverse = 1 / design.n[s][:, before].mean(axis=1)
+    treated, donors = inverse[used & design.treated], inverse[used & ~design.treated]
+    return float(treated.mean() / donors.mean())
 
 
 def _kind(fit: Fit, has_changes: bool) -> Kind:

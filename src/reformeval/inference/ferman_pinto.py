@@ -25,6 +25,13 @@ from reformeval.intervals import Intervals
 NAME = "ferman_pinto"
 SPEAKS_OF = conley_taber.SPEAKS_OF
 FLOOR = conley_taber.FLOOR
+FEWER = 1.25
+
+
+def _who_has(treated: int) -> str:
+    return "the treated unit has" if treated == 1 else f"the {treated} treated units have"
+
+
 RULES = (
     *(rule for rule in conley_taber.RULES if rule.status == "refused"),
     _rules.Rule(
@@ -43,6 +50,17 @@ RULES = (
         lambda f: (
             f"{_rules.units(f.donors, 'donor')} cannot show how the variance falls with size: it "
             "takes 5"
+        ),
+    ),
+    _rules.Rule(
+        "warn",
+        f"the treated unit has more than {FEWER:g} times fewer persons than donors (harmonic mean)",
+        lambda f: bool(f.fewer > FEWER),
+        lambda f: (
+            f"{_who_has(f.treated)} {f.fewer:.1f} times fewer persons than donors (harmonic "
+            "mean): how much noisier that is rests on few squared residuals, and the test rejects "
+            "too often (measured for 2 times fewer: 22 % of true nulls at 10 % with 9 donors, 8 % "
+            "at 4 % with 24)"
         ),
     ),
 )
