@@ -19,7 +19,6 @@ from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.panel.holdings import Holdings
 from reformeval.panel.spells import History
-from reformeval.register._loops import look_up
 from reformeval.register.batches import Batch, Flags
 from reformeval.register.groups import RegisterGroup
 from reformeval.spec import Population, Timing
@@ -120,10 +119,10 @@ class People:
         found = self._codes("unit", index | first, -1)
         moving = {code: mine for code, mine in spans.items() if len(mine) > 1}
         if moving:
-            values, rows = self.batch.codes("unit")
-            for number, code in enumerate(values):
+            texts, month = self.batch.texts("unit"), self.batch.month
+            rows = texts.rows(np.arange(len(texts.values)))
+            for number, code in enumerate(texts.values):
                 for span in moving.get(code or "", ()):
-                    month = self.batch.month
                     here = (rows == number) & (month >= self.extract.number(span.first))
                     here &= month <= self.extract.number(span.last)
                     found[here] = index.get(span.target, -1)
@@ -165,10 +164,9 @@ class People:
         return np.repeat(per_person, self.batch.lengths)
 
     def _codes(self, column: str, index: Mapping[str, int], other: int) -> Codes:
-        values, rows = self.batch.codes(column)
-        found = [index.get(value, other) if value else other for value in values]
-        codes: Codes = look_up(np.array(found, dtype=np.int32), rows)
-        return codes
+        texts = self.batch.texts(column)
+        found = [index.get(value, other) if value else other for value in texts.values]
+        return texts.rows(np.array(found, dtype=np.int32))
 
 
 def _window(timing: Timing) -> tuple[date, date]:

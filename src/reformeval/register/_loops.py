@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio, spreads keys evenly
-
-
-@numba.njit(cache=True, nogil=True)
-def look_up(table: NDArray[np.int32], index: NDArray[Any]) -> NDArray[np.int32]:
-    """Entry of a table for each row, by its index."""
-    found = np.empty(index.size, dtype=np.int32)
-    for i in range(index.size):
-        found[i] = table[index[i]]
-    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -62,40 +51,41 @@ def walk(
 
 
 @numba.njit(cache=True, nogil=True)
-def distinct(
+def runs(
     views: NDArray[np.uint64], most: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64], bool]:
-    """Give every distinct entry of a column of two words per row a number, as they come.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], bool]:
+    """Find runs of rows with the same entry, in a column of two words per row.
 
-    Rows are often like the row before them, which costs one comparison; others are looked for in
-    a hash table with open addressing.
+    A row like the one before it costs one comparison; the entries of runs are looked for in a
+    hash table with open addressing.
 
     Returns
     -------
-    number, first, all
-        Number of each row's entry; first row of each entry; False if there are more than ``most``
-        entries, a power of two: then the others are of no meaning.
+    start, entry, first, all
+        First row of each run, and the number of its entry; first row of each entry; False if
+        there are more than ``most`` entries, a power of two: then the others are of no meaning.
     """
-    number = np.empty(len(views), dtype=np.int32)
+    start, entry = np.empty(len(views), dtype=np.int64), np.empty(len(views), dtype=np.int64)
     first = np.empty(most, dtype=np.int64)
-    slots = np.full(2 * most, -1, dtype=np.int32)
-    mask, found, latest = np.uint64(slots.size - 1), 0, np.int32(-1)
+    slots = np.full(2 * most, -1, dtype=np.int64)
+    mask, found, count = np.uint64(slots.size - 1), 0, 0
     low, high = np.uint64(0), np.uint64(0)
     for i in range(len(views)):
-        if i == 0 or views[i, 0] != low or views[i, 1] != high:
-            low, high = views[i, 0], views[i, 1]
-            slot = (((low * _MIX) ^ high) * _MIX >> np.uint64(32)) & mask
-            while slots[slot] >= 0:
-                row = first[slots[slot]]
-                if views[row, 0] == low and views[row, 1] == high:
-                    break
-                slot = (slot + np.uint64(1)) & mask
-            if slots[slot] < 0:
-                if found == most:
-                    return number, first, False
-                first[found] = i
-                slots[slot] = found
-                found += 1
-            latest = slots[slot]
-        number[i] = latest
-    return number, first[:found], True
+        if i > 0 and views[i, 0] == low and views[i, 1] == high:
+            continue
+        low, high = views[i, 0], views[i, 1]
+        slot = (((low * _MIX) ^ high) * _MIX >> np.uint64(32)) & mask
+        while slots[slot] >= 0:
+            row = first[slots[slot]]
+            if views[row, 0] == low and views[row, 1] == high:
+                break
+            slot = (slot + np.uint64(1)) & mask
+        if slots[slot] < 0:
+            if found == most:
+                return start, entry, first, False
+            first[found] = i
+            slots[slot] = found
+            found += 1
+        start[count], entry[count] = i, slots[slot]
+        count += 1
+    return start[:count].copy(), entry[:count].copy(), first[:found].copy(), True

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from reformeval import periods
 from reformeval.errors import Problem, UserError
 from reformeval.register import bucket_names
-from reformeval.register._loops import distinct, look_up, walk
+from reformeval.register._loops import runs, walk
 from reformeval.register.schema import check_columns
 
 Source = Path | pl.LazyFrame
@@ -72,6 +72,26 @@ class Walked(NamedTuple):
     wrong: int
     twice: int
     unsorted: bool
+
+
+class Texts(NamedTuple):
+    """A text column, as runs of rows with the same text.
+
+    Attributes
+    ----------
+    values
+        Its distinct texts.
+    entry, length
+        Of each run, the index of its text and the number of its rows.
+    """
+
+    values: list[str | None]
+    entry: Ints
+    length: Ints
+
+    def rows(self, of_values: NDArray[Any]) -> NDArray[Any]:
+        """Give each row what its text has."""
+        return np.repeat(of_values[self.entry], self.length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,14 +160,14 @@ class Batch:
         """Rows where a true/false column is true; a missing entry is not."""
         return self.values(name)[0].astype(np.bool_, copy=False)
 
-    def codes(self, name: str) -> tuple[list[str | None], NDArray[np.int32]]:
-        """Distinct values of a text column, None last, and the index of each row's value."""
-        if name not in self._coded:
-            self._coded[name] = _codes(self.rows[name])
-        return self._coded[name]
+    def texts(self, name: str) -> Texts:
+        """Look up what a text column holds; a missing entry is None."""
+        if name not in self._known_texts:
+            self._known_texts[name] = _texts(self.rows[name])
+        return self._known_texts[name]
 
     @cached_property
-    def _coded(self) -> dict[str, tuple[list[str | None], NDArray[np.int32]]]:
+    def _known_texts(self) -> dict[str, Texts]:
         return {}
 
     def without_ends(self) -> Batch:
@@ -167,22 +187,20 @@ class Batch:
         return Batch(self.rows.filter(kept), self.where)
 
 
-def _codes(column: pl.Series) -> tuple[list[str | None], NDArray[np.int32]]:
-    """Find what `Batch.codes` gives."""
-    missing = _unpacked(column.is_null()) if column.null_count() else None
+def _texts(column: pl.Series) -> Texts:
+    """Find the runs of a text column."""
+    missing = column.is_null() if column.null_count() else None
     texts = column if missing is None else column.fill_null("")
-    views, most, whole = _views(texts), _MOST, False
+    views, most, whole = _views(texts, missing), _MOST, False
     while not whole:
-        number, first, whole = distinct(views, most)
+        start, entry, first, whole = runs(views, most)
         most *= 2
-    found = texts[first].to_list()
-    values: list[str | None] = list(dict.fromkeys(found))
+    found = column[first].to_list()
+    values = list(dict.fromkeys(found))
     if len(values) < len(found):  # a long text that lies in the file more than once
         index = {text: i for i, text in enumerate(values)}
-        number = look_up(np.array([index[text] for text in found], dtype=np.int32), number)
-    if missing is not None:
-        number[missing] = len(values)
-    return [*values, None], number
+        entry = np.array([index[text] for text in found])[entry]
+    return Texts(values, entry, np.diff(start, append=len(column)))
 
 
 def _unpacked(column: pl.Series) -> Flags:
@@ -193,11 +211,14 @@ def _unpacked(column: pl.Series) -> Flags:
     return np.unpackbits(packed, bitorder="little")[first:end].view(np.bool_)
 
 
-def _views(column: pl.Series) -> NDArray[np.uint64]:
-    """Two words for each row of a text column without missing entries."""
+def _views(column: pl.Series, missing: pl.Series | None) -> NDArray[np.uint64]:
+    """Two words for each row of a text column: those of its view, or ones of no text."""
     texts = column.to_arrow(compat_level=pl.CompatLevel.newest())
     words = np.frombuffer(texts.buffers()[1], dtype=np.uint64)
-    return words.reshape(-1, 2)[texts.offset : texts.offset + len(texts)]
+    views = words.reshape(-1, 2)[texts.offset : texts.offset + len(texts)]
+    if missing is None:
+        return views
+    return np.where(missing.to_numpy()[:, None], np.iinfo(np.uint64).max, views)
 
 
 def read(source: Source, columns: Iterable[str], rows: int | None = None) -> Iterator[Batch]:
@@ -348,9 +369,10 @@ def _twice(batch: Batch) -> tuple[str, str, str]:
     """Message, place and fix for person-months that are there more than once."""
     again = (np.diff(batch.person) == 0) & (np.diff(batch.month) == 0)
     rows = np.flatnonzero(again)
-    values, index = batch.codes("unit")
+    texts = batch.texts("unit")
+    index = texts.rows(np.arange(len(texts.values)))
     first = rows[0]
-    units = [values[index[row]] for row in (first, first + 1)]
+    units = [texts.values[index[row]] for row in (first, first + 1)]
     where = f"in {units[0]} and in {units[1]}" if units[0] != units[1] else f"both in {units[0]}"
     month = periods.label(month_start(int(batch.month[first])), "month")
     apart = int((index[rows] != index[rows + 1]).sum())

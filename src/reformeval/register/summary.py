@@ -34,14 +34,13 @@ def summarise(source: Source) -> pl.DataFrame:
     units: dict[str, int] = {}
     counts: Counts = np.zeros((0, _MONTHS, 2), dtype=np.int64)
     for batch in read(source, ["age"]):
-        values, index = batch.codes("unit")
-        for unit in values:
-            if unit is not None:
-                units.setdefault(unit, len(units))
+        texts = batch.texts("unit")
+        for unit in texts.values:
+            units.setdefault(unit or "", len(units))
         if new := len(units) - len(counts):
             counts = np.concatenate([counts, np.zeros((new, _MONTHS, 2), dtype=np.int64)])
-        of_values = np.array([units[unit] if unit is not None else 0 for unit in values])
-        cell = of_values[index] * _MONTHS + (batch.month - _FIRST)
+        of_values = np.array([units[unit or ""] for unit in texts.values])
+        cell = texts.rows(of_values) * _MONTHS + (batch.month - _FIRST)
         age, there = batch.values("age")
         of_age = (age >= WORKING_AGE[0]) & (age <= WORKING_AGE[1])
         of_age = of_age if there is None else of_age & there
