@@ -9,6 +9,7 @@ number of buckets and any order of rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from reformeval import periods
-from reformeval.artefacts import PANEL, TRUTH
+from reformeval.artefacts import TRUTH
 from reformeval.errors import Problem, UserError
 from reformeval.panel import counts, findings, outcomes, populations, spells
 from reformeval.panel.counts import Counts, Progress
@@ -126,15 +127,10 @@ def assemble(
     kept = members(units)
     extract = _extract(held, groups, spec, kept)
     total = Counts.together(counted, extract)
-    small = pl.col("n_persons").is_between(1, spec.min_persons - 1)
-    panel = _panel(total.cells, extract, spec, prices).with_columns(
-        pl.when(~small).then("value").alias("value"),
-        pl.when(~small).then("n_persons").alias("n_persons"),
-        small.alias("suppressed"),
-    )
+    panel = _panel(total.cells, extract, spec, prices)
     flow = sample_flow(total.flow, counts.populations(spec.outcomes), spec.timing)
     found = (*held.notes(kept), *_records(total.cells, extract, spec))
-    return PanelResult(panel.select(list(PANEL)), units, flow, (held.first, held.last), found)
+    return PanelResult(panel, units, flow, (held.first, held.last), found)
 
 
 def assign(
@@ -183,6 +179,7 @@ def truth(
     held = Holdings(together(summarise(source) for source in sources))
     extract = _extract(held, groups, spec, spec.treated)
     names = counts.columns(extract.groups, spec.outcomes)
+    shown = replace(spec, min_persons=1)
     with_effect: list[Counts] = []
     without: list[Counts] = []
     for source, other in zip(sources, others, strict=True):
@@ -194,7 +191,7 @@ def truth(
         ):
             found.append(counts.count(batches, extract, spec.outcomes, progress))
     treated, control = (
-        _panel(Counts.together(parts, extract).cells, extract, spec, prices)
+        _panel(Counts.together(parts, extract).cells, extract, shown, prices)
         for parts in (with_effect, without)
     )
     treated, control = relative(treated, spec), relative(control, spec)
@@ -265,8 +262,9 @@ def _records(cells: pl.DataFrame, extract: Extract, spec: PanelSpec) -> tuple[Re
     found = [*findings.used(spec.mappings)]
     for index, population in enumerate(counts.populations(spec.outcomes)):
         mine = [outcome for outcome in spec.outcomes if outcome.population == population]
-        counted = cells.filter(pl.col("population") == index)
         groups = {} if index else extract.groups
+        told = cells.select("population", *groups, pl.col("^(n|cut):.*$"))
+        counted = told.filter(pl.col("population") == index)
         found += findings.findings(counted, mine, groups, spec.mappings)
     return tuple(found)
 
@@ -274,7 +272,7 @@ def _records(cells: pl.DataFrame, extract: Extract, spec: PanelSpec) -> tuple[Re
 def _panel(
     cells: pl.DataFrame, extract: Extract, spec: PanelSpec, prices: Prices | None
 ) -> pl.DataFrame:
-    """Every cell of the panel without suppression, sorted by outcome, group, unit and period."""
+    """Every cell of the panel, sorted by outcome, group, unit and period."""
     keys = grid(extract, spec.groups)
     parts: dict[str, pl.DataFrame] = {}
     for index, population in enumerate(counts.populations(spec.outcomes)):
@@ -285,7 +283,7 @@ def _panel(
             for outcome in mine:
                 if outcomes.measure(outcome).column == measure.column:
                     parts[outcome.name] = _outcome(filled, outcome, extract, prices)
-    return pl.concat(parts[name] for name in sorted(parts))
+    return pl.concat(_suppressed(parts[name], spec.min_persons) for name in sorted(parts))
 
 
 def _outcome(
@@ -301,6 +299,16 @@ def _outcome(
         pl.lit(outcome.population.kind).alias("population"),
         pl.when(known).then(outcomes.value(outcome, prices)).alias("value"),
         outcomes.persons(outcome).alias("n_persons"),
+    )
+
+
+def _suppressed(cells: pl.DataFrame, min_persons: int) -> pl.DataFrame:
+    """Withhold values and counts of cells with fewer persons, but some."""
+    small = pl.col("n_persons").is_between(1, min_persons - 1)
+    return cells.with_columns(
+        pl.when(~small).then("value").alias("value"),
+        pl.when(~small).then("n_persons").alias("n_persons"),
+        small.alias("suppressed"),
     )
 
 
