@@ -23,10 +23,15 @@ def test_every_method_has_its_page() -> None:
 
 
 def test_leanings_are_those_measured() -> None:
-    said = _sizes.lean("permutation", "it", 20, noisy=True)
-    alike, unlike = _sizes.nearest("permutation", 20, noisy=True)
-    assert (alike.donors, unlike.donors, unlike.sd_ratio) == (24, 24, 2.0)
-    assert said.startswith("it rejects too often (measured with 24 donors and a ratio of 2: ")
-    assert "too seldom" in _sizes.lean("permutation", "it", 20, noisy=False)
-    assert "too often" in _sizes.lean("rmspe_ratio", "it", 9, noisy=False)
-    assert _sizes.lean("cluster", "it", 9, noisy=True) == ""
+    words = {"permutation": "it", "rmspe_ratio": "the ratio", "conformal": "the other", "no": ""}
+    said = _sizes.leanings(words, 20, noisy=True)
+    near = _sizes.nearest(20, noisy=True)["permutation"]
+    assert (near.donors, near.sd_ratio) == (19, 2.0)
+    start = "with one treated unit, 19 donors and a ratio of 2 it rejects too often (28.6 % of true"
+    assert said.startswith(start)
+    assert "; the other keeps its level (" in said
+    assert said.endswith(" at 5 %)")
+    quiet = _sizes.leanings(words, 9, noisy=False)
+    assert "it rejects too seldom" in quiet
+    assert "the ratio rejects too often" in quiet
+    assert "hagemann" not in _sizes.nearest(9, noisy=True)  # there is no such test

@@ -20,6 +20,7 @@ DONORS = (9, 19, 39)
 RATIOS = (0.5, 1.0, 2.0)
 EFFECTS = (2.0, 4.0)  # in standard deviations of a donor's change
 BEFORE, AFTER = 24, 12
+LONG = (120, 240)  # periods before, for tests whose level is reached as they grow
 FEW_BEFORE, FEW_AFTER = 6, 3  # with several treated units, whose tests look at changes alone
 AUTOREGRESSION = 0.5
 COMMON, SAMPLING = 1.0, 1_000.0  # a and b of the variance a + b / n
@@ -44,6 +45,8 @@ class Cell:
         largest of donors whose persons differ; the noise of a period then has variance a + b / n.
     effect
         Added to the treated after adoption, in standard deviations of a donor's change.
+    before
+        Periods before adoption where they are not the usual ones.
     """
 
     treated: int
@@ -52,20 +55,23 @@ class Cell:
     process: Process = "iid"
     sizes: Sizes = "equal"
     effect: float = 0.0
+    before: int | None = None
 
     @property
     def seed(self) -> int:
         """The same with and without an effect."""
         digits = (
             f"{self.treated}{self.donors:02d}{PROCESSES.index(self.process)}"
-            f"{SIZES.index(self.sizes)}{round(10 * self.sd_ratio):02d}"
+            f"{SIZES.index(self.sizes)}{round(10 * self.sd_ratio):02d}{self.before or ''}"
         )
         return int(digits)
 
     @property
     def spans(self) -> tuple[int, int]:
         """Periods before and after adoption."""
-        return (BEFORE, AFTER) if self.treated == 1 else (FEW_BEFORE, FEW_AFTER)
+        if self.treated > 1:
+            return FEW_BEFORE, FEW_AFTER
+        return self.before or BEFORE, AFTER
 
 
 def grid() -> Iterator[Cell]:
@@ -80,6 +86,7 @@ def grid() -> Iterator[Cell]:
         yield from (Cell(5, donors, 1.0, effect=effect) for effect in EFFECTS)
         if donors > 9:
             yield from (Cell(10, donors, ratio) for ratio in RATIOS)
+    yield from (Cell(1, DONORS[0], 1.0, "ar1", before=before) for before in LONG)
 
 
 def persons(donors: int, sizes: Sizes) -> Floats:
@@ -120,4 +127,4 @@ def draw(cell: Cell, draws: int, rng: np.random.Generator) -> Design:
         y *= np.sqrt(COMMON + SAMPLING / counts)[None, :, None]
     y[:, : cell.treated, before:] += cell.effect * sd_of_change(cell)
     design = make_design(y, before, treated=range(cell.treated))
-    return replace(design, n=np.broadcast_to(counts[None, :, None], y.shape))
+    return replace(design, steps=(), n=np.broadcast_to(counts[None, :, None], y.shape))

@@ -1,11 +1,13 @@
 """The size study: how often every test rejects, with and without an effect.
 
     python -m tests.validation.sizes
+    python -m tests.validation.sizes --verify
     python -m tests.validation.study report
 
 Every test is the package's own, on many series of one design at once; a series is one draw. Cells
 of `size_cells.grid` lie in `.reformeval/validation/sizes/` as p-values, so that a stopped study
-goes on where it was. The report writes `docs/validation/sizes.csv`, the page, and the rows of
+goes on where it was. `--verify` runs the first draws of some cells again and notes which code gives
+the same p-values. The report writes `docs/validation/sizes.csv`, the page, and the rows of
 `reformeval.inference._sizes`.
 """
 
@@ -34,7 +36,10 @@ from tests.validation.size_cells import Cell
 
 RAW = studies.RAW / "sizes"
 CSV = studies.FOLDER / "sizes.csv"
-DRAWS = 2_500
+DRAWS = 2_000
+VERIFIED = RAW / "verified.txt"
+AGAIN = (Cell(1, 9, 2.0, "ar1"), Cell(1, 19, 1.0), Cell(5, 39, 1.0))
+FIRST = 250  # draws of them
 MODULES = tuple(
     f"reformeval.{module}"
     for module in (
@@ -47,12 +52,16 @@ _ROWS = re.compile(r"(# rows\n).*?(# end\n)", re.DOTALL)
 
 
 def main() -> None:
-    """Run the study."""
+    """Run the study, or a part of it again."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--verify", action="store_true")
     arguments = parser.parse_args()
-    run(arguments.draws, arguments.workers)
+    if arguments.verify:
+        verify()
+    else:
+        run(arguments.draws, arguments.workers)
 
 
 def run(draws: int, workers: int | None) -> None:
@@ -67,7 +76,7 @@ def run(draws: int, workers: int | None) -> None:
 
 
 def _path(cell: Cell) -> Path:
-    return RAW / f"{cell.seed}-{cell.effect:g}.parquet"
+    return RAW / f"{cell.seed}-{cell.effect:g}.parquet"  # the seed is the same with an effect
 
 
 def _one(draws: int, code: str, cell: Cell) -> str:
@@ -113,6 +122,22 @@ def read(cell: Cell) -> tuple[list[size_tests.Tests], set[str]]:
     return tests, set(raw["code_hash"])
 
 
+def verify() -> None:
+    """Run the first draws of some cells again and note the code that gives the same p-values.
+
+    Raises
+    ------
+    SystemExit
+        If a p-value or a refusal differs.
+    """
+    for cell in AGAIN:
+        for now, before in zip(size_tests.of_cell(cell, FIRST), read(cell)[0], strict=True):
+            same = np.allclose(now.p_value, before.p_value[:FIRST], atol=1e-9, equal_nan=True)
+            if not same or (now.refused != before.refused[:, :FIRST]).any():
+                raise SystemExit(f"{cell}, {now.method} of {now.estimator}: run the study again")
+    VERIFIED.write_text(code_hash(*MODULES), encoding="utf-8")
+
+
 def report() -> None:
     """Write the table, the study's facts, and the rows that the package quotes."""
     rows, codes, draws = [], set(), set()
@@ -123,8 +148,16 @@ def report() -> None:
         rows += [row for one in tests for row in size_rows.of(cell, one)]
     table = size_rows.table(rows)
     write_text(size_rows.csv(table), CSV)
-    facts = {"code": sorted(codes), "draws": max(draws), "bootstrap": size_tests.PLACEBOS}
-    studies.note("sizes", facts)
+    again = VERIFIED.read_text(encoding="utf-8") if VERIFIED.exists() else None
+    studies.note(
+        "sizes",
+        {
+            "code": sorted(codes),
+            "again": again and {"code": again, "cells": len(AGAIN), "draws": FIRST},
+            "draws": max(draws),
+            "bootstrap": size_tests.PLACEBOS,
+        },
+    )
     path = Path(str(_sizes.__file__))
     text = path.read_text(encoding="utf-8")
     quoted = "".join(

@@ -17,7 +17,7 @@ import numpy as np
 
 from reformeval.diagnostics import _rows
 from reformeval.evidence import Evidence
-from reformeval.inference._sizes import lean
+from reformeval.inference._sizes import leanings
 from reformeval.noise import LIMIT, before_reform, is_noisy, is_quiet, who_varies
 
 NAME = "noise_ratio"
@@ -25,7 +25,10 @@ _STATISTICS = {
     "permutation": "the permutation of estimates",
     "conley_taber": "Conley-Taber",
     "t_few": "the t test with G − 2 degrees of freedom",
+    "hagemann": "Hagemann's test",
+    "conformal": "the conformal test",
     "rmspe_ratio": "the rank of the RMSPE ratio",
+    "rmspe_ratio_heldout": "the rank of its ratio held out of the fit",
 }
 
 
@@ -52,13 +55,7 @@ def _judge(ratio: float, levels: float, treated: int, donors: int) -> tuple[_row
         f"period to period ({levels:.2f} times in levels)"
     )
     if is_quiet(ratio):
-        return "info", f"{lead}: {_leanings(donors, noisy=False)}."
+        return "info", f"{lead}. Measured, {leanings(_STATISTICS, donors, noisy=False)}."
     if is_noisy(ratio):
-        return "warn", f"{lead}: {_leanings(donors, noisy=True)}."
+        return "warn", f"{lead}. Measured, {leanings(_STATISTICS, donors, noisy=True)}."
     return "pass", f"{lead}: close enough, by this measure, for a fair ranking among placebos."
-
-
-def _leanings(donors: int, *, noisy: bool) -> str:
-    """Say of each statistic which way it leans, from what was measured (`inference._sizes`)."""
-    said = (lean(name, words, donors, noisy) for name, words in _STATISTICS.items())
-    return "; ".join(text for text in said if text)

@@ -17,12 +17,23 @@ from reformeval.intervals import Intervals
 
 NAME = "cluster_jackknife"
 LEAST = 5
+ENOUGH = 10
 SPEAKS_OF = "att and steps of `did` and `event_study`"
 FLOOR = "0"
 RULES = (
     _rules.ONE_DATE,
     _rules.enough_in_each_arm(LEAST, "the jackknife drops one unit at a time"),
     _rules.VARIED,
+    _rules.Rule(
+        "warn",
+        f"the smaller of treated and donors has fewer than {ENOUGH} units",
+        lambda f: f.smaller < ENOUGH,
+        lambda f: (
+            f"{_rules.units(f.treated, 'treated unit')} and {_rules.units(f.donors, 'donor')}: "
+            "with few in one arm and many in the other the test rejects a little too often "
+            "(measured with 5 and 39: 7 to 8 % of true nulls at 5 %)"
+        ),
+    ),
 )
 
 
