@@ -2,7 +2,8 @@
 
     python benchmarks/synthetic_controls.py [PART ...]
 
-Parts: fits, periods, cohorts, assignments, municipalities. Prints CPU seconds, ratios and differences. Needs nothing but the environment.
+Parts: fits, periods, cohorts, assignments, municipalities; all of them without a name. Prints CPU
+seconds, ratios and differences. Needs nothing but the environment.
 """
 
 from __future__ import annotations
