@@ -195,6 +195,11 @@ CASES = {
         "  callaway_santanna: {}\n  did: {}",
         "`estimators.did`: did needs one adoption date, and the reform is staggered",
     ),
+    "later adopters as donors": (
+        "  callaway_santanna: {}",
+        "  callaway_santanna: {}\n  synthetic_did: {donors: not_yet_treated}",
+        "`estimators.synthetic_did`: synthetic_did cannot compare with not_yet_treated units alone",
+    ),
     "neither": (
         "  adoption: {file: dates.csv, unit: town, from: start}",
         "  anticipation: 1",

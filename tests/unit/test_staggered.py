@@ -96,7 +96,7 @@ def test_a_constant_effect_is_found_exactly(method: str) -> None:
     base = rng.normal(size=(12, 1)) + rng.normal(size=(1, 8))
     design = staggered(base, example().adopted.tolist())
     design = replace(design, y=(base + 2.5 * design.post_cells)[None])
-    fit = estimate(method, design, in_space(design, 1))
+    fit = estimate(method, design, in_space(design, 1)[:200])
     for e, estimand in enumerate(fit.estimands):
         value = fit.estimate[0, 0, e]
         if estimand.event_time is not None and estimand.event_time < 0:
