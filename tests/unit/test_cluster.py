@@ -60,7 +60,7 @@ def _with_covariance(d: Design, scale: float = 0.25) -> Fit:
 @pytest.mark.parametrize(
     ("treated", "units", "status"),
     [(1, 25, "refused"), (4, 30, "refused"), (5, 30, "warn"), (26, 30, "refused"),
-     (9, 40, "warn"), (10, 20, "ok")],
+     (9, 40, "warn"), (10, 20, "ok"), (10, 49, "warn"), (20, 59, "ok")],
 )  # fmt: skip
 def test_refused_and_warned_by_the_smaller_arm(treated: int, units: int, status: str) -> None:
     d = tiny_did.design(units=units, treated=treated, series=1)

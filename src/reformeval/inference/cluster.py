@@ -30,6 +30,7 @@ FLOOR = "0"
 POWER = 0.8
 REFUSED_BELOW = 5
 WARNED_BELOW = 10
+OFTEN = 1.25  # times the nominal size
 DRAWS = 200_000
 SEED = 20_200_301
 
@@ -166,13 +167,21 @@ def _validity(
     return df, status, reason
 
 
+def _alike(facts: _rules.Facts) -> tuple[int, int]:
+    """Treated units and donors, counted as units of equal weight."""
+    return max(int(facts.treated_equally), 1), max(int(facts.donors_equally), 1)
+
+
+def _rate(facts: _rules.Facts) -> float:
+    return false_rejection(*_alike(facts), facts.pre + facts.post, facts.alpha)
+
+
 def _why(facts: _rules.Facts) -> str:
-    treated, donors = (max(int(n), 1) for n in (facts.treated_equally, facts.donors_equally))
-    rate = false_rejection(treated, donors, facts.pre + facts.post, facts.alpha)
+    treated, donors = _alike(facts)
     text = _unequal(facts) + (
         f"with {_rules.units(treated, 'treated unit')} and {_rules.units(donors, 'donor')} a CRV1 "
-        f"test at {100 * facts.alpha:g} % rejects {100 * rate:.0f} % of true nulls (simulated for "
-        "this design, all units equally noisy)"
+        f"test at {100 * facts.alpha:g} % rejects {100 * _rate(facts):.0f} % of true nulls "
+        "(simulated for this design, all units equally noisy)"
     )
     if facts.treated == 1:
         text += "; the one treated unit's residuals are zero in its own variance"
@@ -205,8 +214,9 @@ RULES = (
     ),
     _rules.Rule(
         "warn",
-        f"the smaller has fewer than {WARNED_BELOW}",
-        lambda f: f.equally < WARNED_BELOW,
+        f"the smaller has fewer than {WARNED_BELOW}, or more than {OFTEN:g} (1 − level) of true "
+        "nulls would be rejected with so many units",
+        lambda f: f.equally < WARNED_BELOW or _rate(f) > OFTEN * f.alpha,
         _why,
     ),
 )
