@@ -160,7 +160,7 @@ class _Tally:
                 persons + int(np.count_nonzero(anyone)),
                 months + int(np.count_nonzero(rows)),
             )
-        stretches = self._stretches(people.batch, found)
+        stretches = self._stretches(people, found)
         self._sums.count(stretches)
         for measure in self._measures:
             values, there = values_of(people, measure)
@@ -186,21 +186,16 @@ class _Tally:
             keys[name] = _coded(values, index)
         return pl.DataFrame(keys).hstack(sums)
 
-    def _stretches(self, batch: Batch, found: Members) -> Stretches:
+    def _stretches(self, people: People, found: Members) -> Stretches:
         """Months of a person, one after the other, that count in the same unit and groups."""
-        classes = [found.classes[name] for name in self._values]
-        chosen = found.chosen
-        goes_on = batch.follows & chosen
-        goes_on[1:] &= chosen[:-1]
-        for codes in (found.unit, *classes):
-            goes_on[1:] &= codes[1:] == codes[:-1]
-        start = np.flatnonzero(chosen & ~goes_on)
-        ends = chosen.copy()
-        ends[:-1] &= ~goes_on[1:]
-        month = batch.month[start] - self._extract.number(self._extract.timing.first)
-        place = (found.unit[start], *(codes[start] for codes in classes), month)
-        cell = np.ravel_multi_index(place, self._shape).astype(np.int64, copy=False)
-        return Stretches(start, np.flatnonzero(ends) + 1, cell)
+        goes_on = people.goes_on & found.chosen
+        goes_on[1:] &= found.chosen[:-1]
+        start = np.flatnonzero(found.chosen ^ goes_on)
+        end = np.flatnonzero(found.chosen ^ np.append(goes_on[1:], False)) + 1
+        classes = (found.classes[name][start] for name in self._values)
+        month = people.batch.month[start] - self._extract.number(self._extract.timing.first)
+        cell = np.ravel_multi_index((found.unit[start], *classes, month), self._shape)
+        return Stretches(start, end, cell.astype(np.int64, copy=False))
 
 
 def _coded(values: Sequence[str | None], index: NDArray[np.intp]) -> pl.Series:

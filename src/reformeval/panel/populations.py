@@ -128,6 +128,17 @@ class People:
                     found[here] = index.get(span.target, -1)
         return found
 
+    @cached_property
+    def goes_on(self) -> Flags:
+        """Rows in the month after the row before, of the same person with the same codes."""
+        goes_on = self.batch.follows.copy()
+        codes = (name for group in self.extract.groups.values() for name in group.needs)
+        for column in ("unit", *codes):
+            goes_on[self.batch.texts(column).start] = False
+        if any(len(spans) > 1 for spans in self.extract.held.spans.values()):
+            goes_on[1:] &= self.unit[1:] == self.unit[:-1]  # a code can mean another territory
+        return goes_on
+
     def of_age(self, ages: tuple[int, int]) -> Flags:
         """Rows at an age between the two, both included."""
         age, there = self.batch.values("age")

@@ -81,13 +81,14 @@ class Texts(NamedTuple):
     ----------
     values
         Its distinct texts.
-    entry, length
-        Of each run, the index of its text and the number of its rows.
+    start, length, entry
+        Of each run, its first row, the number of its rows, and the index of its text.
     """
 
     values: list[str | None]
-    entry: Ints
+    start: Ints
     length: Ints
+    entry: Ints
 
     def rows(self, of_values: NDArray[Any]) -> NDArray[Any]:
         """Give each row what its text has."""
@@ -200,7 +201,7 @@ def _texts(column: pl.Series) -> Texts:
     if len(values) < len(found):  # a long text that lies in the file more than once
         index = {text: i for i, text in enumerate(values)}
         entry = np.array([index[text] for text in found])[entry]
-    return Texts(values, entry, np.diff(start, append=len(column)))
+    return Texts(values, start, np.diff(start, append=len(column)), entry)
 
 
 def _unpacked(column: pl.Series) -> Flags:
