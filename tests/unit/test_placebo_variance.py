@@ -96,6 +96,8 @@ def test_too_few_donors_are_refused() -> None:
     found = infer(design)
     assert found.status[0, 0] == "refused"
     assert found.reason[0, 0].startswith("2 treated units and 3 donors: as many donors as treated")
+    found = infer(make_design(panel(9, 12, seed=5), 8, treated=range(5)))
+    assert found.reason[0, 0].startswith("5 treated units and 4 donors")
     found = infer(make_design(panel(10, 12, seed=5), 8))
     assert found.status[0, 0] == "refused"
     assert "with 9 donors a z test at 5 % rejects at least 8.4 % of true" in found.reason[0, 0]

@@ -69,8 +69,12 @@ RULES = (
             "many donors as treated units play their part, and two must be left to compare with"
         ),
     ),
-    _rules.Rule("refused", f"fewer than {LEAST} donors", lambda f: f.donors < LEAST, _why),
-    _rules.Rule("warn", f"fewer than {ENOUGH} donors", lambda f: f.donors < ENOUGH, _why),
+    _rules.Rule(
+        "refused", f"fewer than {LEAST} donors", lambda f: f.treated + 2 <= f.donors < LEAST, _why
+    ),
+    _rules.Rule(
+        "warn", f"fewer than {ENOUGH} donors", lambda f: f.treated + 2 <= f.donors < ENOUGH, _why
+    ),
     _rules.Rule(
         "warn",
         f"fewer than {MANY} treated units",
