@@ -49,6 +49,8 @@ validation: $(STAMP)
 	$(BIN)/python -m tests.validation.study null --registers 500
 	$(BIN)/python -m tests.validation.study verify
 	$(BIN)/python -m tests.validation.sizes
+	$(BIN)/python -m tests.validation.placebo run
+	$(BIN)/python -m tests.validation.placebo report
 	$(BIN)/python -m tests.validation.study report
 
 lock:

@@ -17,15 +17,18 @@ from reformeval.design import Bools, Design, Floats
 from reformeval.estimators import _regression
 
 
-def variance(change: Floats, treated: Bools, periods: int) -> Floats:
-    """CRV1 variance of the difference of arms' mean changes (..., units), with its factor."""
+def variance(change: Floats, treated: Bools, periods: int, regressors: int = 1) -> Floats:
+    """CRV1 variance of the difference of arms' mean changes (..., units), with its factor.
+
+    ``regressors`` is how many the regression has beside unit and period effects.
+    """
     count, share = len(treated), treated.mean()
     own = change[..., treated].mean(axis=-1, keepdims=True)
     others = change[..., ~treated].mean(axis=-1, keepdims=True)
     centred = treated - share
     residual = change - np.where(treated, own, others)
     found = (centred**2 * residual**2).sum(axis=-1) / (centred**2).sum() ** 2
-    n, k = count * periods, 1 + periods
+    n, k = count * periods, regressors + periods
     return np.asarray(found * count / (count - 1) * (n - 1) / (n - k))
 
 
