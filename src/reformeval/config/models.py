@@ -6,7 +6,7 @@ The models hold what one key can say by itself; what depends on other keys or on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import MinLen
 from pydantic import (
@@ -18,6 +18,23 @@ from pydantic import (
     model_validator,
 )
 
+from reformeval.config.fields import (
+    Age,
+    ConfigModel,
+    GroupEntry,
+    Name,
+    Period,
+    Text,
+    Texts,
+    as_comparison,
+    as_geography,
+    as_groups,
+    as_inference,
+    as_mapping,
+    as_per,
+    as_population,
+    as_tuple,
+)
 from reformeval.report.texts import DEFAULT, languages
 from reformeval.sources.register import RegisterSource
 from reformeval.sources.simulated import SimulatedSource
@@ -47,106 +64,6 @@ if TYPE_CHECKING:  # mypy cannot know which files there are
     Language = str
 else:
     Language = Literal[languages()]
-
-GroupTerm = tuple[str, tuple[str, ...] | None]
-GroupEntry = tuple[GroupTerm, ...]
-
-
-def _period(value: object) -> object:
-    """Allow a year without quotes; everything else is text for YAML anyway."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _empty_as_mapping(value: object) -> object:
-    """``did:`` with nothing after it means ``did: {}``."""
-    return {} if value is None else value
-
-
-def _population(value: object) -> object:
-    """``residents`` is short for ``{kind: residents}``."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
-def _geography(value: object) -> object:
-    """``2020`` is short for ``{year: 2020}``."""
-    return {"year": value} if isinstance(value, int) else value
-
-
-def _comparison(value: object) -> object:
-    """``all`` is short for ``{}``, and ``never_treated`` for ``{donors: never_treated}``."""
-    if value in get_args(DonorRule):
-        return {"donors": value}
-    if isinstance(value, str) and value != "all":
-        raise ValueError(
-            "`comparison` must be all, never_treated, not_yet_treated, {largest: 24} or "
-            f"{{units: [...]}}, not '{value}'"
-        )
-    return {} if value == "all" else value
-
-
-def _terms(value: object) -> list[GroupTerm]:
-    """One variable, or variables with the values to show."""
-    if isinstance(value, str):
-        return [(value, None)]
-    if not isinstance(value, dict):
-        raise ValueError(
-            "`groups` takes names of variables, lists of names for crosses, or {variable: [values]}"
-        )
-    terms: list[GroupTerm] = []
-    for variable, values in value.items():
-        if not isinstance(values, list) or not values:
-            raise ValueError(f"`groups`: name the values of {variable} in a list")
-        if not all(isinstance(one, str) for one in values):
-            raise ValueError(f"`groups`: write the values of {variable} in quotes")
-        terms.append((variable, tuple(values)))
-    return terms
-
-
-def _groups(value: object) -> tuple[GroupEntry, ...]:
-    """Bring every way of writing groups into one form."""
-    if isinstance(value, tuple):
-        return value
-    if isinstance(value, dict):
-        return tuple((term,) for term in _terms(value))
-    if not isinstance(value, list):
-        raise ValueError("`groups` must be a list, e.g. [family, [family, origin]]")
-    entries: list[GroupEntry] = []
-    for item in value:
-        if isinstance(item, list):
-            entries.append(tuple(term for part in item for term in _terms(part)))
-        else:
-            entries.extend((term,) for term in _terms(item))
-    return tuple(entry for entry in entries if entry)
-
-
-def _inference(value: object) -> object:
-    """``auto``, or a list of methods; one name is a list of one."""
-    if value == "auto":
-        return value
-    names = [value] if isinstance(value, str) else value
-    if isinstance(names, list) and "auto" in names:
-        raise ValueError("`inference` is auto, or a list of methods without auto")
-    if isinstance(names, list) and len(set(map(str, names))) < len(names):
-        raise ValueError("`inference` names a method twice")
-    return _tuple(names)
-
-
-Text = Annotated[str, StringConstraints(min_length=1)]
-# A validator that runs before a model hands it Python's lists, which strict tuples refuse.
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_tuple)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-Age = Annotated[int, Field(ge=0, le=130)]
-Period = Annotated[str, BeforeValidator(_period, json_schema_input_type=str | int)]
-
-
-class ConfigModel(BaseModel):
-    """Base of all models here: unknown keys are refused, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Window(ConfigModel):
@@ -287,7 +204,7 @@ class Population(ConfigModel):
     after: int | None = Field(
         None, ge=1, description="entrants: months without assistance before the first; default 6"
     )
-    ages: Annotated[tuple[Age, Age], BeforeValidator(_tuple)] | None = Field(
+    ages: Annotated[tuple[Age, Age], BeforeValidator(as_tuple)] | None = Field(
         None, description="first and last age that counts; default [18, 66]"
     )
     groups: GroupsOf | None = Field(
@@ -303,7 +220,7 @@ class Population(ConfigModel):
 
 
 PopulationField = Annotated[
-    Population, BeforeValidator(_population, json_schema_input_type=Population | PopulationKind)
+    Population, BeforeValidator(as_population, json_schema_input_type=Population | PopulationKind)
 ]
 
 
@@ -317,11 +234,6 @@ class Per(ConfigModel):
         None, description="source of that count, a table; default: the outcome's own"
     )
     times: float = Field(1.0, gt=0, description="factor, e.g. 1000 for per 1,000; default 1")
-
-
-def _per(value: object) -> object:
-    """``per: labour_force`` is short for ``{outcome: labour_force}``."""
-    return {"outcome": value} if isinstance(value, str) else value
 
 
 class Outcome(ConfigModel):
@@ -338,7 +250,7 @@ class Outcome(ConfigModel):
     smallest_effect_of_interest: float | None = Field(
         None, gt=0, description="smallest effect that would matter, as measured_in"
     )
-    per: Annotated[Per | None, BeforeValidator(_per, json_schema_input_type=Per | str)] = Field(
+    per: Annotated[Per | None, BeforeValidator(as_per, json_schema_input_type=Per | str)] = Field(
         None,
         description="count it per another count: labour_force, or {outcome:, source:, times: 1000}",
     )
@@ -399,7 +311,7 @@ class Covariate(ConfigModel):
 
 
 CovariateField = Annotated[
-    Covariate, BeforeValidator(_empty_as_mapping, json_schema_input_type=Covariate | None)
+    Covariate, BeforeValidator(as_mapping, json_schema_input_type=Covariate | None)
 ]
 
 
@@ -433,7 +345,7 @@ class Estimator(BaseModel):
 
 
 EstimatorField = Annotated[
-    Estimator, BeforeValidator(_empty_as_mapping, json_schema_input_type=Estimator | None)
+    Estimator, BeforeValidator(as_mapping, json_schema_input_type=Estimator | None)
 ]
 
 
@@ -448,7 +360,7 @@ class Reform(ConfigModel):
     )
     source: str = Field(description="file stem of a file in config/sources")
     geography: Annotated[
-        Geography | None, BeforeValidator(_geography, json_schema_input_type=Geography | int)
+        Geography | None, BeforeValidator(as_geography, json_schema_input_type=Geography | int)
     ] = Field(None, description="territory year that unit codes belong to: 2020 or {year: 2020}")
     population: PopulationField | None = Field(
         None, description="whom outcomes count unless they say otherwise (registers)"
@@ -458,7 +370,7 @@ class Reform(ConfigModel):
     comparison: Annotated[
         Comparison,
         BeforeValidator(
-            _comparison, json_schema_input_type=Comparison | Literal["all"] | DonorRule
+            as_comparison, json_schema_input_type=Comparison | Literal["all"] | DonorRule
         ),
     ] = Field(
         Comparison.model_construct(),
@@ -471,7 +383,7 @@ class Reform(ConfigModel):
     groups: Annotated[
         tuple[GroupEntry, ...],
         BeforeValidator(
-            _groups,
+            as_groups,
             json_schema_input_type=list[
                 str | list[str | dict[str, list[str]]] | dict[str, list[str]]
             ]
@@ -491,7 +403,7 @@ class Reform(ConfigModel):
 
     inference: Annotated[
         Literal["auto"] | Annotated[tuple[Text, ...], MinLen(1)],
-        BeforeValidator(_inference, json_schema_input_type=Literal["auto"] | list[str]),
+        BeforeValidator(as_inference, json_schema_input_type=Literal["auto"] | list[str]),
     ] = Field(
         "auto", description="auto: all methods, as docs/inference.md says; or a list of methods"
     )

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from reformeval import periods, spec
-from reformeval.config.models import Estimator, GroupEntry, Source
+from reformeval.config.fields import GroupEntry
+from reformeval.config.models import Estimator, Source
 from reformeval.config.resolve_outcomes import denominators, outcomes
 from reformeval.config.study import Study, group_values, territory_year
 from reformeval.estimators import _discover

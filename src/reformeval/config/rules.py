@@ -19,12 +19,12 @@ from reformeval.config import (
     rules_staggered,
     rules_time,
 )
+from reformeval.config.fields import GroupEntry
 from reformeval.config.mappings import Named
 from reformeval.config.models import (
     Comparison,
     Estimator,
     Geography,
-    GroupEntry,
     Headline,
     Outcome,
     Source,
