@@ -127,3 +127,15 @@ def test_problems_with_several_solutions_take_the_shortest() -> None:
     which = np.zeros(1, dtype=np.int64)
     found = _simplex.solve_each(data, which, data[:, 0], every, rows, np.zeros(1))
     np.testing.assert_allclose(found[0], [1 / 3, 1 / 3, 1 / 3, 0], atol=1e-8)
+
+
+@pytest.mark.parametrize("ridge", [1e-3, 0.1, 30.0, 1e4])
+def test_many_columns_with_a_ridge(ridge: float) -> None:
+    """More columns than rows, nearly all of them with weight: whole sets are exchanged at once."""
+    rng = np.random.default_rng(5)
+    paths = rng.normal(size=(60, 5)).cumsum(axis=1)
+    others = ~np.eye(60, dtype=bool)
+    found = _simplex.solve_all(paths, paths, others, ridges=np.full(60, ridge), intercept=True)
+    for a in range(0, 60, 7):
+        alone = _simplex.solve(paths[others[a]].T, paths[a], ridge=ridge, intercept=True)
+        np.testing.assert_allclose(found[a, others[a]], alone, atol=1e-9)

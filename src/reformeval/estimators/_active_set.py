@@ -19,11 +19,13 @@ import numba
 import numpy as np
 
 from reformeval.design import Bools, Floats, Ints
+from reformeval.estimators import _wide
 from reformeval.estimators._simplex import FLOOR, TIE
 
 _GAP = 1e-11  # largest relative gap of a solution that is accepted
 _ENTERS = 1e-13  # a column whose gradient is lower by a smaller share does not enter: rounding
 _DEPENDENT = 1e-11  # smallest pivot, relative to the diagonal, of an independent column
+_LARGE = 1e-6  # from this share of the products on, a ridge keeps the sets of `_wide` in order
 _SEEN = 1e-8  # a ridge below this share of the products decides nothing that they can show
 _FIRM = 1e-7  # smallest pivot with which weights are exact to about nine digits
 _ZERO = 1e-15  # a weight that a step brought to zero, but for rounding
@@ -140,6 +142,13 @@ def _problem(
         scale = max(scale, gram[j, j] - 2 * cross[j] + square + ridge)
     if scale <= 0.0:
         return False
+    if penalty == 0.0 and ridge > _LARGE * scale and len(own) > len(target):
+        distance = columns[own] - target
+        if _wide.solve(distance, ridge, solution):
+            solution /= solution.sum()
+            if _only(columns, target, own, ridge, penalty, factor, product, solution):
+                return True
+        solution[:] = 0.0
     cost = np.zeros(len(own))
     for i in range(len(own)):
         for k in range(i + 1):

@@ -85,7 +85,7 @@ def cohorts(block: Design) -> tuple[Cohort, ...]:
         raise UnsupportedError(
             "synthetic_did needs two adjacent pre-periods that are not dropped, and units that "
             f"adopt in {dates} have none ({', '.join(names[:5])}{' …' if len(names) > 5 else ''}): "
-            "begin the window earlier, or leave these units out"
+            "begin the window earlier, or give a file of adoption dates without these units"
         )
     cells = [int((block.adopted == start).sum()) * int(post.sum()) for start, _, post in masks]
     return tuple(
