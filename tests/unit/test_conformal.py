@@ -16,6 +16,7 @@ from reformeval.estimators import (
     _library,
     did,
     event_study,
+    matched_sc,
     penalised_sc,
     sun_abraham,
     synthetic_control,
@@ -262,15 +263,15 @@ def test_a_gap_that_wanders_is_warned_of(root: float, low: float, high: float) -
     assert not any("wanders" in reason for reason in weighted.reason[:, 0])
 
 
-def test_penalised_donors_are_never_spoken_of() -> None:
-    """One donor that is nearest by far is all of the mix, with a penalty and without."""
+@pytest.mark.parametrize("method", [penalised_sc, matched_sc])
+def test_other_ways_of_weighing_are_never_spoken_of(method) -> None:
+    """One donor that is nearest by far is all of the mix, whatever weighs it."""
     y = panel(5, 26, 2)
     y[:, 0] = y[:, 1] - 0.1
     y[:, 2:] += 50
     d = make_design(y, 20)
-    plain, penalised = (
-        m.estimate(d, in_space(d, 1)[:1], {}) for m in (synthetic_control, penalised_sc)
-    )
-    np.testing.assert_allclose(plain.counterfactual, penalised.counterfactual)
+    d = replace(d, covariates=y[:, :, :20].mean(axis=2)[..., None], covariate_names=("mean",))
+    plain, other = (m.estimate(d, in_space(d, 1)[:1], {}) for m in (synthetic_control, method))
+    np.testing.assert_allclose(plain.counterfactual, other.counterfactual)
     assert conformal.infer(d, plain, 0.9)
-    assert not conformal.infer(d, penalised, 0.9)
+    assert not conformal.infer(d, other, 0.9)

@@ -24,6 +24,7 @@ from reformeval.inference._ranks import Hull, attained_rank, gaps_in_words, hull
 
 IID_DRAWS = 1_999
 SEED = 20_200_301
+_CHOSEN = ("penalty", "covariate_weight")  # statistics of fits that choose more than weights
 _AGREEMENT = 1e-6  # of the outcome's largest value
 _TIE = 1e-9
 _GRID = np.linspace(-3.0, 3.0, 25)
@@ -88,8 +89,8 @@ def path(design: Design, fit: Fit, s: int) -> Path | None:
     """Take a series' path; None where the fit's counterfactual is neither of the two."""
     if design.problem(s) is not None or fit.period_weights is not None:
         return None
-    if "penalty" in fit.statistics:  # like weighted donors by chance, and not when refitted
-        return None
+    if any(name.split(":")[0] in _CHOSEN for name in fit.statistics):
+        return None  # like plainly weighted donors by chance, and not when refitted
     units, kept = design.usable(s)
     used = kept & (design.in_pre | design.in_post)
     weights, own, others = design.unit_weights[s], units & design.treated, units & ~design.treated
