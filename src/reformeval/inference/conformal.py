@@ -29,6 +29,11 @@ PASSED_FROM = 0.1  # p-value of no serial correlation
 LONG_FROM = 60  # periods
 
 
+def _wanders(f: _rules.Facts) -> bool:
+    """Whether the gap to the donors' plain mean does not come back before the reform."""
+    return f.kind == "changes" and bool(f.persistence > WANDERS_FROM)
+
+
 def least_periods(level: float) -> int:
     """Periods that it takes for a smallest p of 1 - level.
 
@@ -58,7 +63,7 @@ _FEW_TO_GO_ROUND = _rules.Rule(
     lambda f: bool(
         f.serial < PASSED_FROM
         and f.pre + f.post < LONG_FROM
-        and not f.persistence > WANDERS_FROM  # which is said anyway
+        and not _wanders(f)  # which is said anyway
     ),
     lambda f: (
         f"residuals before the reform depend on those before, and with {f.pre + f.post} periods "
@@ -81,7 +86,7 @@ RULES = (
         "warn",
         "donors are not weighted, and the gap before adoption has a first-order autocorrelation "
         f"above {WANDERS_FROM:g}",
-        lambda f: f.kind == "changes" and bool(f.persistence > WANDERS_FROM),
+        _wanders,
         lambda f: (
             f"the gap before the reform wanders (first-order autocorrelation {f.persistence:.2f}), "
             "and the test takes it to come back: of a random walk over 36 and 12 periods it "
