@@ -69,8 +69,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
         rows = generate(folder, given.rows, given.buckets, Progress())
-        size = sum(path.stat().st_size for path in files(folder)) / 1e9
-        print(f"{rows:,} person-months in {given.buckets} buckets, {size:.1f} GB", flush=True)
+        size = sum(path.stat().st_size for path in files(folder)) / 1e6
+        print(f"{rows:,} person-months in {given.buckets} buckets, {size:,.0f} MB", flush=True)
         names = dict.fromkeys(["check", *(given.run_only or RUNS)])
         rounds = [{one: measured(one, folder) for one in names} for _ in range(given.times)]
         sys.exit(report({one: middle([each[one] for each in rounds]) for one in names}, folder))
