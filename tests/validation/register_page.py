@@ -35,7 +35,10 @@ def write(planted: pl.DataFrame, null: pl.DataFrame, persons: int, verified: Pat
         "registers",
         {
             "persons": persons,
-            "code": sorted({*planted["code_hash"], *null["code_hash"]}),
+            "code": {
+                "planted effects": sorted(set(planted["code_hash"])),
+                "no effects": sorted(set(null["code_hash"])),
+            },
             "again": again and {"code": again[0], "registers": int(again[1])},
             "seeds_planted": [planted["seed"].min(), planted["seed"].max()],
             "seeds_null": [null["seed"].min(), null["seed"].max()],
@@ -69,15 +72,18 @@ def filled() -> dict[str, str]:
 
 
 def _code(facts: dict[str, Any]) -> str:
-    """Hash of the code that the registers were run with, and of the code that was compared."""
-    text = ", ".join(f"`{code[:16]}`" for code in facts["code"])
+    """Hash of the code that each part was run with, and of the code that was compared."""
+    parts = [
+        f"{part} " + ", ".join(f"`{code[:16]}`" for code in codes)
+        for part, codes in facts["code"].items()
+    ]
     again = facts["again"]
-    if again is None or facts["code"] == [again["code"]]:
-        return text
-    return (
-        f"{text}; a later one, `{again['code'][:16]}`: gives the same rows for the first "
-        f"{again['registers']} registers of both parts"
-    )
+    if again is not None and any(codes != [again["code"]] for codes in facts["code"].values()):
+        parts.append(
+            f"and `{again['code'][:16]}` gave the same rows for the first {again['registers']} "
+            "registers of both"
+        )
+    return "; ".join(parts)
 
 
 def _worst(size: pl.DataFrame) -> str:
